@@ -1,6 +1,6 @@
 /* log.h - one line per event, `event=name key=value ...`, to standard error.
  *
- * Under journald (JOURNAL_STREAM is set) each line starts with its priority `<N>`, else with a UTC time and the level's name.
+ * Under journald (JOURNAL_STREAM names our standard error) each line starts with its priority `<N>`, else with a UTC time and the level's name.
  * Values are escaped here: a text with a blank, quote, '=' or control byte is quoted, so that a value from
  * outside never forges a field or a line. At most 2 KiB a line; a longer one is cut and ends in `...`.
  * The same field names everywhere: txn, vm, integrator, callback, ref, error. Never log a secret. */
