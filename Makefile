@@ -1,5 +1,10 @@
-# One Makefile, not recursive. `make` builds the programs, `make check` runs the tests (a database is started by
-# scripts/test, not from here), `make lint` runs the gates, `make asan` builds the sanitizer variant.
+# One Makefile, not recursive.
+#   make          the four programs, in build/release
+#   make asan     the same with ASan and UBSan, in build/asan
+#   make check    the tests of the sanitizer build (a private PostgreSQL is started for them)
+#   make lint     the gates; `make lint FULL=1` runs clang-tidy over every file
+#   make demo     scripts/demo
+#   make install  into $(DESTDIR)$(PREFIX)
 #   BUILD=release (default) | asan
 
 BUILD ?= release
@@ -25,10 +30,13 @@ objects = $(patsubst %.c,$(B)/%.o,$(wildcard src/$(1)/*.c))
 archive = $(B)/lib$(1).a
 ARCHIVES_TOP_DOWN := $(foreach f,gateway broker people fleet outbound machine_link store net txn base,$(call archive,$(f)))
 
-UNIT_SOURCES := $(wildcard tests/unit/*/*.c)
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/unit/%)
 
-.PHONY: all check unit lint asan demo install clean
+PREFIX ?= /usr/local
+PYTHON := /usr/bin/python3
+
+.PHONY: all asan unit unit-programs integration check lint flags demo install clean
 all: $(B)/vendgated $(B)/vendctl $(B)/vendsim $(B)/sample_integrator
 
 $(B)/%.o: %.c
@@ -74,11 +82,35 @@ $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(foreach f,$(below_$(1)),$(cal
 endef
 $(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
 
-unit: $(UNIT_TESTS)
-	@for t in $(UNIT_TESTS); do $$t || exit 1; done
+unit-programs: $(UNIT_TESTS)
+
+unit: unit-programs
+	@scripts/unit $(UNIT_TESTS)
+
+integration: all
+	VENDGATE_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/integration
 
 asan:
 	$(MAKE) BUILD=asan all
+
+check:
+	$(MAKE) BUILD=asan unit integration
+
+lint:
+	scripts/lint/all $(if $(FULL),--full)
+
+# For the lint gates: what every file is compiled with.
+flags:
+	@echo $(CPPFLAGS) -std=gnu17 $(WARNINGS)
+
+demo:
+	scripts/demo
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/vendgate/migrations $(DESTDIR)$(PREFIX)/share/doc/vendgate
+	install -m 755 $(B)/vendgated $(B)/vendctl $(B)/vendsim $(DESTDIR)$(PREFIX)/bin
+	install -m 644 sql/migrations/*.sql $(DESTDIR)$(PREFIX)/share/vendgate/migrations
+	install -m 644 README.md LICENSE docs/*.md docs/*.yaml deploy/*.ini* $(DESTDIR)$(PREFIX)/share/doc/vendgate
 
 clean:
 	rm -rf build
