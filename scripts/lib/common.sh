@@ -1,6 +1,7 @@
 # common.sh - what every script of this folder needs; sourced, never run.
 # shellcheck shell=bash
 set -euo pipefail
+shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
