@@ -1,9 +1,11 @@
-/* http_front.h - our guard in front of the HTTP library: a listener whose streams are checked request by request.
+/* http_front.h - our guard in front of the HTTP library: a listener whose streams are checked
+ * request by request.
  *
- * Each accepted connection gets a socketpair; the far end is handed up with the real peer address. Raw
- * request heads are checked strictly (RFC 9112: CRLF only, token names, no folding, no control bytes, exactly one
- * framing, one Host, known method, HTTP/1.0 or 1.1, size limits); a refused one is answered here and the
- * connection closed, and not one of its bytes goes up. Wall-clock deadlines bound each head, each body and idleness. */
+ * Each accepted connection gets a socketpair; the far end is handed up with the real peer address.
+ * Raw request heads are checked strictly (RFC 9112: CRLF only, token names, no folding, no control
+ * bytes, exactly one framing, one Host, known method, HTTP/1.0 or 1.1, size limits); a refused one
+ * is answered here and the connection closed, and not one of its bytes goes up. Wall-clock
+ * deadlines bound each head, each body and idleness. */
 #ifndef VENDGATE_NET_HTTP_FRONT_H
 #define VENDGATE_NET_HTTP_FRONT_H
 
@@ -20,7 +22,8 @@ enum http_refusal {
 };
 
 struct http_front_handlers {
-    /* Takes `fd` (one end of a nonblocking socketpair) over. `connection` names it in `gone`. False: refuse. */
+    /* Takes `fd` (one end of a nonblocking socketpair) over. `connection` names it in `gone`.
+     * False: refuse. */
     bool (*connection)(void *arg, int fd, uint64_t connection, const struct net_peer *peer);
     /* The client has hung up: whatever is suspended for it may be cancelled. */
     void (*gone)(void *arg, uint64_t connection);
@@ -30,9 +33,10 @@ struct http_front_handlers {
 
 struct http_front_options {
     struct net_listener_options listener;
-    int64_t head_max;  /* bytes of one request head, 1 KiB..32 KiB */
-    int64_t body_max;  /* bytes of one body; above: 413 */
-    int64_t head_ms, body_ms, idle_ms; /* wall-clock: first to last byte of a head; of a body; between requests */
+    int64_t head_max; /* bytes of one request head, 1 KiB..32 KiB */
+    int64_t body_max; /* bytes of one body; above: 413 */
+    int64_t head_ms, body_ms,
+        idle_ms; /* wall-clock: first to last byte of a head; of a body; between requests */
 };
 
 MUST_CHECK int http_front_open(uv_loop_t *loop, const struct http_front_options *options,
@@ -40,7 +44,8 @@ MUST_CHECK int http_front_open(uv_loop_t *loop, const struct http_front_options 
                                struct metrics *metrics, struct http_front **ret_front,
                                char ret_error[static NET_ERROR_SIZE]);
 uint16_t http_front_port(const struct http_front *front);
-/* Stops accepting; live connections go on until their responses are out, then are closed instead of kept alive. */
+/* Stops accepting; live connections go on until their responses are out, then are closed instead of
+ * kept alive. */
 void http_front_stop(struct http_front *front);
 size_t http_front_connections(const struct http_front *front);
 void http_front_free(struct http_front **front);

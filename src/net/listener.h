@@ -1,8 +1,10 @@
-/* listener.h - accepts connections (TLS, plain TCP or UNIX socket) and turns each into a byte stream.
+/* listener.h - accepts connections (TLS, plain TCP or UNIX socket) and turns each into a byte
+ * stream.
  *
- * Owns the sockets, handshakes and write queues. One policy for machines and integrators: accepts paced per loop turn,
- * handshakes bounded in number and time, limits in all and per address. Knows nothing of HTTP or MQTT.
- * OpenSSL works on the socket itself (own BIO, no memory BIO); read buffers are shared by the loop. Loop thread only. */
+ * Owns the sockets, handshakes and write queues. One policy for machines and integrators: accepts
+ * paced per loop turn, handshakes bounded in number and time, limits in all and per address. Knows
+ * nothing of HTTP or MQTT. OpenSSL works on the socket itself (own BIO, no memory BIO); read
+ * buffers are shared by the loop. Loop thread only. */
 #ifndef VENDGATE_NET_LISTENER_H
 #define VENDGATE_NET_LISTENER_H
 
@@ -23,15 +25,15 @@ struct net_stream;
 struct net_peer {
     struct sockaddr_storage address;
     socklen_t address_size;
-    char address_text[64];      /* numeric, without the port; "unix" for a UNIX socket */
+    char address_text[64]; /* numeric, without the port; "unix" for a UNIX socket */
     bool tls, resumed;
-    char tls_version[16];       /* "TLSv1.3"; empty without TLS */
-    bool certificate;           /* a client certificate was given and verified against the CA */
-    char fingerprint[65];       /* SHA-256 of its SubjectPublicKeyInfo, lower-case hex */
-    char urn[128];              /* first SAN URI, or empty */
-    char common_name[65];       /* CN, or empty */
+    char tls_version[16];           /* "TLSv1.3"; empty without TLS */
+    bool certificate;               /* a client certificate was given and verified against the CA */
+    char fingerprint[65];           /* SHA-256 of its SubjectPublicKeyInfo, lower-case hex */
+    char urn[128];                  /* first SAN URI, or empty */
+    char common_name[65];           /* CN, or empty */
     int64_t certificate_expires_at; /* unix seconds */
-    uid_t uid;                  /* UNIX socket: the peer's user (SO_PEERCRED); else (uid_t)-1 */
+    uid_t uid;                      /* UNIX socket: the peer's user (SO_PEERCRED); else (uid_t)-1 */
     gid_t gid;
 };
 
@@ -44,8 +46,8 @@ enum net_close_reason {
 };
 
 struct net_handlers {
-    /* The handshake is done. The result is `user` in the other two; NULL refuses: the stream is closed and
-     * `closed` is not called. */
+    /* The handshake is done. The result is `user` in the other two; NULL refuses: the stream is
+     * closed and `closed` is not called. */
     void *(*opened)(void *arg, struct net_stream *stream);
     /* `bytes` are borrowed for the call. May close, pause or write the stream. */
     void (*data)(void *user, const uint8_t *bytes, size_t size);
@@ -56,12 +58,13 @@ struct net_handlers {
 };
 
 struct net_listener_options {
-    const char *name;        /* label in metrics and logs: "machines", "api", "private", "admin" */
-    const char *address;     /* "0.0.0.0", "::", or "unix:/path" (then mode 0660, an old socket file is replaced) */
-    uint16_t port;           /* 0: the kernel chooses; see net_listener_port() */
-    int fd;                  /* an inherited listening socket instead, or -1 */
-    struct net_tls *tls;     /* borrowed; NULL: plain */
-    int64_t connections_max; /* in all; further ones are closed at once */
+    const char *name;    /* label in metrics and logs: "machines", "api", "private", "admin" */
+    const char *address; /* "0.0.0.0", "::", or "unix:/path" (then mode 0660, an old socket file is
+                            replaced) */
+    uint16_t port;       /* 0: the kernel chooses; see net_listener_port() */
+    int fd;              /* an inherited listening socket instead, or -1 */
+    struct net_tls *tls; /* borrowed; NULL: plain */
+    int64_t connections_max;             /* in all; further ones are closed at once */
     int64_t connections_per_address_max; /* ignored for UNIX sockets */
     int64_t handshakes_max;  /* under way at once; further accepts wait in the kernel's backlog */
     int64_t handshake_ms;    /* wall-clock bound on the handshake */
@@ -69,7 +72,8 @@ struct net_listener_options {
     int64_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0: the system's */
 };
 
-/* Starts accepting. 0, or a negative errno with the reason in ret_error. `handlers` is copied, `arg` borrowed. */
+/* Starts accepting. 0, or a negative errno with the reason in ret_error. `handlers` is copied,
+ * `arg` borrowed. */
 MUST_CHECK int net_listener_open(uv_loop_t *loop, const struct net_listener_options *options,
                                  const struct net_handlers *handlers, void *arg,
                                  struct metrics *metrics, struct net_listener **ret_listener,
@@ -78,12 +82,13 @@ uint16_t net_listener_port(const struct net_listener *listener);
 size_t net_listener_connections(const struct net_listener *listener);
 /* Stops accepting; live streams go on. */
 void net_listener_stop(struct net_listener *listener);
-/* Closes everything (each stream's `closed` runs with NET_CLOSED_SHUTDOWN from the loop), then frees itself at the loop's edge. */
+/* Closes everything (each stream's `closed` runs with NET_CLOSED_SHUTDOWN from the loop), then
+ * frees itself at the loop's edge. */
 void net_listener_free(struct net_listener **listener);
 
 const struct net_peer *net_stream_peer(const struct net_stream *stream);
-/* Copies, then writes as much as the socket takes in this turn's flush. -ENOBUFS: queue full (the stream will be
- * closed with NET_CLOSED_OVERFLOW); -ENOTCONN: already closing. */
+/* Copies, then writes as much as the socket takes in this turn's flush. -ENOBUFS: queue full (the
+ * stream will be closed with NET_CLOSED_OVERFLOW); -ENOTCONN: already closing. */
 MUST_CHECK int net_stream_write(struct net_stream *stream, const void *bytes, size_t size);
 size_t net_stream_queued(const struct net_stream *stream);
 /* Back-pressure: while paused nothing is read (a hang-up may go unnoticed). */

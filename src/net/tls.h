@@ -1,7 +1,8 @@
 /* tls.h - the server side of TLS for one listener: certificate, client CA, session resumption.
  *
- * TLS 1.2 (ECDHE with AEAD suites only) and 1.3; stateful session cache, one ticket per handshake, released buffers; no renegotiation, no compression.
- * Files are read here and at net_tls_reload() only; live connections keep what they had. */
+ * TLS 1.2 (ECDHE with AEAD suites only) and 1.3; stateful session cache, one ticket per handshake,
+ * released buffers; no renegotiation, no compression. Files are read here and at net_tls_reload()
+ * only; live connections keep what they had. */
 #ifndef VENDGATE_NET_TLS_H
 #define VENDGATE_NET_TLS_H
 
@@ -17,10 +18,10 @@ struct net_tls;
 struct net_tls_options {
     const char *certificate_file; /* PEM chain, leaf first */
     const char *key_file;         /* PEM */
-    const char *client_ca_file;   /* PEM, one or more CAs; NULL: no client certificate is asked for */
-    bool client_required;         /* false: a client may come without one (token login) */
-    int64_t session_lifetime_s;   /* how long a session may be resumed, 60..86400 */
-    int64_t sessions_max;         /* entries in the session cache */
+    const char *client_ca_file; /* PEM, one or more CAs; NULL: no client certificate is asked for */
+    bool client_required;       /* false: a client may come without one (token login) */
+    int64_t session_lifetime_s; /* how long a session may be resumed, 60..86400 */
+    int64_t sessions_max;       /* entries in the session cache */
 };
 
 /* 0, or a negative errno with the file and the reason in ret_error. Texts are copied. */
