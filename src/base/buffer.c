@@ -71,14 +71,14 @@ int buffer_format(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    _cleanup_(memory_text_free) char *text = NULL;
+    char *text;
     int size = vasprintf(&text, format, arguments);
     va_end(arguments);
-    if (size < 0) {
-        text = NULL; /* its value is undefined after a failure */
-        abort();
-    }
-    return buffer_add(buffer, text, (size_t)size);
+    if (size < 0)
+        abort(); /* out of memory, as in memory.h */
+    int result = buffer_add(buffer, text, (size_t)size);
+    free(text);
+    return result;
 }
 
 void buffer_drop(struct buffer *buffer, size_t size)

@@ -1,7 +1,9 @@
-/* config.h - reads an ini file into a struct by a table; the table is also the reference documentation.
+/* config.h - reads an ini file into a struct by a table; the table is also the reference
+ * documentation.
  *
- * Order: the table's default, then the file, then the environment (VENDGATE_<SECTION>_<NAME>, upper case). An unknown
- * section or key, a value out of range, a key given twice are errors that name file, line and remedy. */
+ * Order: the table's default, then the file, then the environment (VENDGATE_<SECTION>_<NAME>, upper
+ * case). An unknown section or key, a value out of range, a key given twice are errors that name
+ * file, line and remedy. */
 #ifndef VENDGATE_BASE_CONFIG_H
 #define VENDGATE_BASE_CONFIG_H
 
@@ -31,7 +33,8 @@ struct config_key {
     const char *help; /* one or two sentences: meaning and consequence */
 };
 
-/* 0, or a negative errno with the reason in ret_error. `path` NULL: defaults and environment only. */
+/* 0, or a negative errno with the reason in ret_error. `path` NULL: defaults and environment only.
+ */
 MUST_CHECK int config_read(const struct config_key *keys, size_t count, const char *path,
                            void *ret_struct, char ret_error[static CONFIG_ERROR_SIZE]);
 /* Frees the texts that config_read() made. */

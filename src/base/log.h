@@ -1,9 +1,10 @@
 /* log.h - one line per event, `event=name key=value ...`, to standard error.
  *
- * Under journald (JOURNAL_STREAM names our standard error) each line starts with its priority `<N>`, else with a UTC time and the level's name.
- * Values are escaped here: a text with a blank, quote, '=' or control byte is quoted, so that a value from
- * outside never forges a field or a line. At most 2 KiB a line; a longer one is cut and ends in `...`.
- * The same field names everywhere: txn, vm, integrator, callback, ref, error. Never log a secret. */
+ * Under journald (JOURNAL_STREAM names our standard error) each line starts with its priority
+ * `<N>`, else with a UTC time and the level's name. Values are escaped here: a text with a blank,
+ * quote, '=' or control byte is quoted, so that a value from outside never forges a field or a
+ * line. At most 2 KiB a line; a longer one is cut and ends in `...`. The same field names
+ * everywhere: txn, vm, integrator, callback, ref, error. Never log a secret. */
 #ifndef VENDGATE_BASE_LOG_H
 #define VENDGATE_BASE_LOG_H
 
@@ -13,11 +14,11 @@
 #include <stdint.h>
 
 enum log_level { /* syslog's numbers */
-    LOG_LEVEL_ERROR = 3,
-    LOG_LEVEL_WARNING = 4,
-    LOG_LEVEL_NOTICE = 5,
-    LOG_LEVEL_INFO = 6,
-    LOG_LEVEL_DEBUG = 7,
+                 LOG_LEVEL_ERROR = 3,
+                 LOG_LEVEL_WARNING = 4,
+                 LOG_LEVEL_NOTICE = 5,
+                 LOG_LEVEL_INFO = 6,
+                 LOG_LEVEL_DEBUG = 7,
 };
 
 enum log_field_kind { LOG_FIELD_END = 0, LOG_FIELD_TEXT, LOG_FIELD_INTEGER };
@@ -29,7 +30,8 @@ struct log_field {
     int64_t integer;
 };
 
-#define LOG_TEXT(key_, text_) ((struct log_field){.key = (key_), .kind = LOG_FIELD_TEXT, .text = (text_)})
+#define LOG_TEXT(key_, text_) \
+    ((struct log_field){.key = (key_), .kind = LOG_FIELD_TEXT, .text = (text_)})
 #define LOG_INT(key_, value_) \
     ((struct log_field){.key = (key_), .kind = LOG_FIELD_INTEGER, .integer = (int64_t)(value_)})
 

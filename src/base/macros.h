@@ -14,11 +14,11 @@
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
 /* Hands a pointer over: yields its value and leaves NULL behind. */
-#define TAKE(pointer)                       \
-    ({                                      \
+#define TAKE(pointer)                           \
+    ({                                          \
         __typeof__(pointer) taken_ = (pointer); \
-        (pointer) = NULL;                   \
-        taken_;                             \
+        (pointer) = NULL;                       \
+        taken_;                                 \
     })
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,8 +1,9 @@
 /* metrics.h - counters, gauges and histograms, rendered as Prometheus text (format 0.0.4).
  *
- * Our own because Debian 12 has no C client library for Prometheus. Each module declares its metrics as one static
- * table of metric_def; cells (one per combination of label values) are made on first use and live as long
- * as the registry. Hot paths keep the cell's pointer. Loop thread only. */
+ * Our own because Debian 12 has no C client library for Prometheus. Each module declares its
+ * metrics as one static table of metric_def; cells (one per combination of label values) are made
+ * on first use and live as long as the registry. Hot paths keep the cell's pointer. Loop thread
+ * only. */
 #ifndef VENDGATE_BASE_METRICS_H
 #define VENDGATE_BASE_METRICS_H
 
@@ -18,11 +19,12 @@ struct metric_cell;
 enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric_def {
-    const char *name; /* with the prefix vendgate_ and the unit's suffix (_seconds, _bytes, _total) */
+    const char
+        *name; /* with the prefix vendgate_ and the unit's suffix (_seconds, _bytes, _total) */
     enum metric_kind kind;
     const char *help;
     const char *labels[METRICS_LABELS_MAX]; /* names, NULL where fewer */
-    const double *buckets;                  /* histograms: rising upper bounds, ended by 0; NULL: METRICS_SECONDS */
+    const double *buckets; /* histograms: rising upper bounds, ended by 0; NULL: METRICS_SECONDS */
 };
 
 /* 0.1 ms to 30 s. */
@@ -31,7 +33,8 @@ extern const double METRICS_SECONDS[];
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics **metrics);
 
-/* Makes the family known, so that it is rendered even before its first cell. `def` is borrowed for ever. */
+/* Makes the family known, so that it is rendered even before its first cell. `def` is borrowed for
+ * ever. */
 void metrics_declare(struct metrics *metrics, const struct metric_def *defs, size_t count);
 /* The cell of `def` for these label values (as many as the def has labels). Never NULL. */
 struct metric_cell *metrics_cell(struct metrics *metrics, const struct metric_def *def, ...);
