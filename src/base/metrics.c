@@ -78,8 +78,7 @@ struct metrics *metrics_new(void)
 static void family_free(struct family *family)
 {
     struct metric_cell *cell, *next;
-    HASH_ITER(hh, family->cells, cell, next)
-    {
+    HASH_ITER (hh, family->cells, cell, next) {
         HASH_DELETE(hh, family->cells, cell);
         free(cell->values);
         free(cell->in_buckets);
@@ -94,14 +93,15 @@ void metrics_free(struct metrics **metrics)
     if (!old)
         return;
     struct family *family, *next_family;
-    HASH_ITER(hh, old->families, family, next_family)
-    {
+    HASH_ITER (hh, old->families, family, next_family) {
         HASH_DELETE(hh, old->families, family);
         family_free(family);
     }
-    struct collector *collector, *next_collector;
-    LL_FOREACH_SAFE(old->collectors, collector, next_collector)
-    free(collector);
+    while (old->collectors) {
+        struct collector *collector = old->collectors;
+        old->collectors = collector->next;
+        free(collector);
+    }
     free(old);
 }
 
@@ -383,9 +383,8 @@ static void put_heading(struct buffer *out, const struct metric_def *def)
 
 char *metrics_render(struct metrics *metrics, size_t *ret_size)
 {
-    struct collector *collector;
-    LL_FOREACH(metrics->collectors, collector)
-    collector->collect(collector->arg);
+    for (struct collector *entry = metrics->collectors; entry; entry = entry->next)
+        entry->collect(entry->arg);
 
     struct buffer out;
     buffer_init(&out, SIZE_MAX);
