@@ -1,4 +1,5 @@
-/* reason.h - the stable answers to integrators: reason codes, actions, callback codes. One table, pure. */
+/* reason.h - the stable answers to integrators: reason codes, actions, callback codes. One table,
+ * pure. */
 #ifndef VENDGATE_TXN_REASON_H
 #define VENDGATE_TXN_REASON_H
 

@@ -16,34 +16,36 @@
 #define TXN_BALANCE_UNKNOWN 65535
 
 struct txn_record {
-    int64_t id;            /* txn.txn_id; 0 until inserted */
+    int64_t id; /* txn.txn_id; 0 until inserted */
     int64_t integrator_id;
     char ref[TXN_REF_SIZE];
     char vm_id[VM_ID_SIZE];
-    int64_t session;       /* the machine session and the callback lane: txn_id of the session's first row */
+    int64_t
+        session; /* the machine session and the callback lane: txn_id of the session's first row */
     enum txn_state state;
-    int64_t version;       /* rises by one with every step */
-    int64_t balance;       /* as given to lock, smallest unit; TXN_BALANCE_UNKNOWN */
+    int64_t version; /* rises by one with every step */
+    int64_t balance; /* as given to lock, smallest unit; TXN_BALANCE_UNKNOWN */
 
-    int64_t request;       /* the machine's number of the open choice; -1: none yet */
-    int64_t item;          /* raw MDB code; -1: none yet */
+    int64_t request; /* the machine's number of the open choice; -1: none yet */
+    int64_t item;    /* raw MDB code; -1: none yet */
     char selection[SELECTION_SIZE];
-    int64_t price;         /* as selected, smallest unit */
+    int64_t price; /* as selected, smallest unit */
 
-    int64_t surcharge, discount; /* as paid */
-    int64_t amount;        /* price + surcharge - discount; what the approval carries */
+    int64_t surcharge, discount;  /* as paid */
+    int64_t amount;               /* price + surcharge - discount; what the approval carries */
     char approval[APPROVAL_SIZE]; /* empty before PAID */
-    int64_t approval_n;    /* the machine's rising approval number */
+    int64_t approval_n;           /* the machine's rising approval number */
     char journal[JOURNAL_SIZE];   /* the device's journal id as of the PAID step */
 
     enum txn_timer timer;  /* which deadline runs */
     int64_t deadline_ms;   /* unix ms on PostgreSQL's clock; 0: none */
     int64_t lane_sequence; /* number of the lane's last callback */
-    bool lock_answered;    /* the lock call was answered success:true, so a callback is owed (promise 3) */
+    bool lock_answered; /* the lock call was answered success:true, so a callback is owed (promise
+                           3) */
     enum txn_event closed_by; /* the event that made it final, TXN_EVENT_NONE while live */
-    int outcome_code;      /* code of its final callback, 0: success or none */
+    int outcome_code;         /* code of its final callback, 0: success or none */
     int64_t created_ms;
-    int64_t paid_ms;       /* 0: not paid */
+    int64_t paid_ms; /* 0: not paid */
 };
 
 #endif
