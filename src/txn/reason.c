@@ -71,6 +71,7 @@ static const struct reason_info REASONS[] = {
                                ACTION_FIX, 415},
     [REASON_SLOW_CLIENT] = {"SLOW_CLIENT", "the request took too long to arrive", ACTION_RETRY,
                             408},
+    [REASON_BAD_REQUEST] = {"BAD_REQUEST", "the request is not well-formed HTTP", ACTION_FIX, 400},
 };
 static_assert(ARRAY_SIZE(REASONS) == REASON_COUNT, "every reason has a row");
 
