@@ -1,0 +1,53 @@
+"""vendctl as the tests use it."""
+import json
+import pathlib
+import subprocess
+
+from .places import program
+
+
+class Ctl:
+    """Runs vendctl on one database. A failure is an AssertionError with what it printed."""
+
+    def __init__(self, database):
+        self.database = database
+
+    def run(self, *arguments, check=True):
+        """The completed process; `stdout` and `stderr` are texts."""
+        result = subprocess.run([program("vendctl"), *map(str, arguments), "--database", self.database.url],
+                                capture_output=True, text=True, timeout=60)
+        if check and result.returncode != 0:
+            raise AssertionError(f"vendctl {' '.join(map(str, arguments))}: {result.stdout}{result.stderr}")
+        return result
+
+    def json(self, *arguments):
+        """What it prints with --json, parsed."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+
+class Ca:
+    """A private CA in a folder, and what it signs."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _plain("ca", "init", "--dir", self.folder)
+        self.certificate = str(self.folder / "ca.pem")
+
+    def server(self, name, hosts="localhost,127.0.0.1"):
+        """A server's certificate: (certificate file, key file)."""
+        files = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        _plain("ca", "server", "--dir", self.folder, "--host", hosts, "--cert", files[0], "--key", files[1])
+        return tuple(map(str, files))
+
+    def enroll(self, ctl, vm_id):
+        """Registers a new key of a machine: (certificate file, key file)."""
+        files = self.folder / f"vm-{vm_id}.pem", self.folder / f"vm-{vm_id}.key"
+        ctl.run("machine", "enroll", vm_id, "--ca-dir", self.folder, "--cert", files[0], "--key", files[1])
+        return tuple(map(str, files))
+
+
+def _plain(*arguments):
+    result = subprocess.run([program("vendctl"), *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    if result.returncode != 0:
+        raise AssertionError(f"vendctl {' '.join(map(str, arguments))}: {result.stdout}{result.stderr}")
