@@ -583,7 +583,7 @@ SELECT make_partitions(7);
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON integrator FOR EACH ROW EXECUTE FUNCTION announce_row('integrator', 'integrator_id');
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON integrator_endpoint FOR EACH ROW EXECUTE FUNCTION announce_row('integrator', 'integrator_id');
 CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON integrator_signing_key FOR EACH ROW EXECUTE FUNCTION announce_row('integrator', 'integrator_id');
-CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON integrator_key FOR EACH ROW EXECUTE FUNCTION announce_row('key', 'integrator_id');
+CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON integrator_key FOR EACH ROW EXECUTE FUNCTION announce_row('integrator_key', 'integrator_id');
 CREATE TRIGGER announce AFTER INSERT OR DELETE OR UPDATE OF enabled, out_of_service, allow_tool, address, business_address,
         company_external_name, operator_name, operator_contact_number, photo_url, price_max
     ON machine FOR EACH ROW EXECUTE FUNCTION announce_row('machine', 'vm_id');
