@@ -223,8 +223,8 @@ void net_listener_free(struct net_listener **listener)
     net_listener_stop(gone);
     gone->freeing = true;
     struct net_stream *stream = NULL;
-    DL_FOREACH(gone->hub.streams, stream) /* they leave the list from the loop, not here */
-    stream_end(stream, NET_CLOSED_SHUTDOWN);
+    DL_FOREACH (gone->hub.streams, stream) /* they leave the list from the loop, not here */
+        stream_end(stream, NET_CLOSED_SHUTDOWN);
     stream_hub_close(&gone->hub, listener_hub_handle_closed);
 }
 

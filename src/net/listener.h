@@ -64,16 +64,17 @@ struct net_listener_options {
     uint16_t port;       /* 0: the kernel chooses; see net_listener_port() */
     int fd;              /* an inherited listening socket instead, or -1 */
     struct net_tls *tls; /* borrowed; NULL: plain */
-    int64_t connections_max;             /* in all; further ones are closed at once */
-    int64_t connections_per_address_max; /* ignored for UNIX sockets */
+    int64_t connections_max; /* in all; further ones are closed at once */
+    /* An IPv6 client owns a /64, so those count as one address. Ignored for UNIX sockets. */
+    int64_t connections_per_address_max;
     int64_t handshakes_max;  /* under way at once; further accepts wait in the kernel's backlog */
     int64_t handshake_ms;    /* wall-clock bound on the handshake */
     int64_t write_queue_max; /* bytes per stream */
     int64_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0: the system's */
 };
 
-/* Starts accepting. 0, or a negative errno with the reason in ret_error. `handlers` is copied,
- * `arg` borrowed. */
+/* Starts accepting. 0, or a negative errno with the reason in ret_error. `handlers` is copied;
+ * `arg` and `metrics` are borrowed until the last stream has closed. */
 MUST_CHECK int net_listener_open(uv_loop_t *loop, const struct net_listener_options *options,
                                  const struct net_handlers *handlers, void *arg,
                                  struct metrics *metrics, struct net_listener **ret_listener,
@@ -94,7 +95,9 @@ size_t net_stream_queued(const struct net_stream *stream);
 /* Back-pressure: while paused nothing is read (a hang-up may go unnoticed). */
 void net_stream_pause(struct net_stream *stream);
 void net_stream_resume(struct net_stream *stream);
-/* Sends what is queued (at most 5 s), then close_notify and FIN. `closed` follows. */
+/* Sends what is queued (at most 5 s), then close_notify and FIN. `closed` follows from the loop
+ * when FIN is out; the socket then lingers at most 2 s, so that no reset takes the last bytes from
+ * the peer. */
 void net_stream_close(struct net_stream *stream);
 /* Drops what is queued and closes now. `closed` follows from the loop. */
 void net_stream_abort(struct net_stream *stream);

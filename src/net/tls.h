@@ -27,7 +27,8 @@ struct net_tls_options {
 /* 0, or a negative errno with the file and the reason in ret_error. Texts are copied. */
 MUST_CHECK int net_tls_open(const struct net_tls_options *options, struct net_tls **ret_tls,
                             char ret_error[static NET_ERROR_SIZE]);
-/* On failure the old files stay in force. */
+/* Reads the files again. On failure the old ones stay in force. Sessions made before are forgotten,
+ * because a client that the new CA would refuse must not get in by one. */
 MUST_CHECK int net_tls_reload(struct net_tls *tls, char ret_error[static NET_ERROR_SIZE]);
 /* Unix seconds when the leaf certificate expires. */
 int64_t net_tls_expires_at(const struct net_tls *tls);
