@@ -67,7 +67,8 @@ static void connection_refuse(struct http_connection *connection, enum http_refu
         return;
     }
     const char *answer = front->handlers.refusal(front->arg, refusal);
-    (void)net_stream_write(connection->stream, answer, strlen(answer));
+    int unsent = net_stream_write(connection->stream, answer, strlen(answer));
+    (void)unsent; /* a stream whose queue is full has ended already */
     connection_close(connection);
 }
 
