@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
+enum { DIGEST_SIZE = SECRET_SHA256_SIZE - 1 };
+
 struct api_key {
-    uint8_t digest[KEYRING_DIGEST_SIZE]; /* the key */
+    char digest[DIGEST_SIZE]; /* the key; no NUL */
     int64_t integrator_id;
     UT_hash_handle hh;
 };
@@ -34,47 +37,28 @@ struct keyring *keyring_new(void)
     return memory_zero(1, sizeof(struct keyring));
 }
 
-static int hex_value(char digit)
+static bool is_digest(const char *text)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -EINVAL;
+    return strlen(text) == DIGEST_SIZE && strspn(text, "0123456789abcdef") == DIGEST_SIZE;
 }
 
-static int read_hex(const char *hex, uint8_t digest[static KEYRING_DIGEST_SIZE])
-{
-    if (strlen(hex) != 2 * KEYRING_DIGEST_SIZE)
-        return -EINVAL;
-    for (size_t i = 0; i < KEYRING_DIGEST_SIZE; i++) {
-        int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return -EINVAL;
-        digest[i] = (uint8_t)(high * 16 + low);
-    }
-    return 0;
-}
-
-static struct api_key *find_api_key(const struct keyring *keyring, const uint8_t *digest)
+static struct api_key *find_api_key(const struct keyring *keyring, const char *digest)
 {
     struct api_key *key;
-    HASH_FIND(hh, keyring->api_keys, digest, KEYRING_DIGEST_SIZE, key);
+    HASH_FIND(hh, keyring->api_keys, digest, DIGEST_SIZE, key);
     return key;
 }
 
-int keyring_add_api_key(struct keyring *keyring, const char *digest_hex, int64_t integrator_id)
+int keyring_add_api_key(struct keyring *keyring, const char *digest, int64_t integrator_id)
 {
-    uint8_t digest[KEYRING_DIGEST_SIZE];
-    int result = read_hex(digest_hex, digest);
-    if (result < 0 || find_api_key(keyring, digest))
-        return result;
+    if (!is_digest(digest))
+        return -EINVAL;
+    if (find_api_key(keyring, digest))
+        return 0;
     struct api_key *key = memory_zero(1, sizeof(*key));
-    memcpy(key->digest, digest, sizeof(digest));
+    memcpy(key->digest, digest, DIGEST_SIZE);
     key->integrator_id = integrator_id;
-    HASH_ADD(hh, keyring->api_keys, digest, sizeof(key->digest), key);
+    HASH_ADD(hh, keyring->api_keys, digest, DIGEST_SIZE, key);
     return 0;
 }
 
@@ -104,10 +88,10 @@ int keyring_add_password(struct keyring *keyring, const char *user_name, const c
 /* The table is asked with a digest, so what its lookup's timing may tell is no part of a key; the
  * verdict itself compares in constant time. */
 int64_t keyring_find_api_key(const struct keyring *keyring,
-                             const uint8_t digest[static KEYRING_DIGEST_SIZE])
+                             const char digest[static SECRET_SHA256_SIZE])
 {
     const struct api_key *key = find_api_key(keyring, digest);
-    if (!key || CRYPTO_memcmp(key->digest, digest, KEYRING_DIGEST_SIZE) != 0)
+    if (!key || CRYPTO_memcmp(key->digest, digest, DIGEST_SIZE) != 0)
         return 0;
     return key->integrator_id;
 }

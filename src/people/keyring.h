@@ -3,12 +3,11 @@
 #ifndef VENDGATE_PEOPLE_KEYRING_H
 #define VENDGATE_PEOPLE_KEYRING_H
 
-#include "base/macros.h"
+#include "people/secret.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYRING_DIGEST_SIZE 32 /* SHA-256 */
 #define KEYRING_PASSWORDS_MAX \
     4 /* live passwords of one user name (rotation); further ones are dropped */
 
@@ -21,15 +20,15 @@ struct keyring_password {
 };
 
 struct keyring *keyring_new(void);
-/* `digest_hex`: 64 hexadecimal digits. -EINVAL: it is something else. */
-MUST_CHECK int keyring_add_api_key(struct keyring *keyring, const char *digest_hex,
+/* `digest`: 64 lower-case hexadecimal digits. -EINVAL: it is something else. */
+MUST_CHECK int keyring_add_api_key(struct keyring *keyring, const char *digest,
                                    int64_t integrator_id);
 /* -ENOSPC: the user name has KEYRING_PASSWORDS_MAX already. */
 MUST_CHECK int keyring_add_password(struct keyring *keyring, const char *user, const char *text,
                                     int64_t integrator_id);
 /* Whose key has this SHA-256, compared in constant time; 0: nobody's. */
 int64_t keyring_find_api_key(const struct keyring *keyring,
-                             const uint8_t digest[static KEYRING_DIGEST_SIZE]);
+                             const char digest[static SECRET_SHA256_SIZE]);
 /* The passwords of the user name, borrowed; *ret_count 0: there is no such user. */
 const struct keyring_password *keyring_find_user(const struct keyring *keyring, const char *user,
                                                  size_t *ret_count);
