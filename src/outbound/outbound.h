@@ -38,6 +38,8 @@ enum callback_kind {
 /* "/txn/request" ...: the path below the endpoint's base address, and the name in the database. */
 const char *callback_kind_path(enum callback_kind kind);
 bool callback_kind_parse(const char *path, enum callback_kind *ret_kind);
+/* From the commit to giving up; 0: the transaction's payment deadline (/txn/request). */
+int64_t callback_lifetime_ms(enum callback_kind kind);
 
 /* One callback as it was committed; copied by outbound_submit(). */
 struct outbound_callback {

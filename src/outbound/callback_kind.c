@@ -1,0 +1,44 @@
+#include "outbound/outbound.h"
+
+#include <string.h>
+
+static const char *const PATHS[CALLBACK_KIND_COUNT] = {
+    [CALLBACK_REQUEST] = "/txn/request",
+    [CALLBACK_VEND] = "/txn/vend",
+    [CALLBACK_UNLOCK] = "/txn/unlock",
+    [CALLBACK_FEED_TRANSACTIONS] = "/feed/transactions",
+    [CALLBACK_FEED_REFILLS] = "/feed/refills",
+    [CALLBACK_FEED_ALERTS] = "/feed/alerts",
+    [CALLBACK_FEED_BUTTON_ACTIONS] = "/feed/button_actions",
+};
+
+static const char *const FATES[] = {
+    [CALLBACK_PENDING] = "pending", [CALLBACK_DELIVERED] = "delivered",
+    [CALLBACK_REFUSED] = "refused", [CALLBACK_EXPIRED] = "expired",
+    [CALLBACK_PARKED] = "parked",   [CALLBACK_CANCELLED] = "cancelled",
+    [CALLBACK_IMPLIED] = "implied",
+};
+static_assert(ARRAY_SIZE(FATES) == CALLBACK_IMPLIED + 1, "a name for every fate");
+
+const char *callback_kind_path(enum callback_kind kind)
+{
+    assert(kind > CALLBACK_KIND_NONE && kind < CALLBACK_KIND_COUNT);
+    return PATHS[kind];
+}
+
+bool callback_kind_parse(const char *path, enum callback_kind *ret_kind)
+{
+    for (int kind = CALLBACK_KIND_NONE + 1; kind < CALLBACK_KIND_COUNT; kind++) {
+        if (strcmp(PATHS[kind], path) == 0) {
+            *ret_kind = (enum callback_kind)kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *callback_fate_name(enum callback_fate fate)
+{
+    assert((size_t)fate < ARRAY_SIZE(FATES));
+    return FATES[fate];
+}

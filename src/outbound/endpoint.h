@@ -1,0 +1,36 @@
+/* endpoint.h - where and how one integrator wants its callbacks: what the directory said, checked
+ * and made ready once, so that an attempt only copies. Counted: an attempt under way keeps the
+ * version it began with. */
+#ifndef VENDGATE_OUTBOUND_ENDPOINT_H
+#define VENDGATE_OUTBOUND_ENDPOINT_H
+
+#include "outbound/host.h"
+#include "outbound/outbound.h"
+#include "outbound/webhook_signature.h"
+
+#define ENDPOINT_CREDENTIALS_MAX 2
+#define ENDPOINT_FAULT_SIZE 128
+
+/* Read only for all but endpoint.c. */
+struct endpoint {
+    unsigned references;
+    char fault[ENDPOINT_FAULT_SIZE]; /* why no attempt can be made; then the rest is not there */
+    char *base_url;                  /* without a slash at the end */
+    char *ca_file;                   /* NULL: the system's */
+    char *credentials[ENDPOINT_CREDENTIALS_MAX]; /* header lines; NULL where there are fewer */
+    struct webhook_signer *signer;
+    struct host *host;
+    bool allow_http;
+    bool allow_private;
+    int64_t changed_ms; /* monotonic; connections and certificates from before are not used. 0:
+                           never changed */
+};
+
+/* Never NULL; what is wrong with `given` is told by `fault`. One reference is the caller's. */
+struct endpoint *endpoint_new(uv_loop_t *loop, const struct outbound_endpoint *given,
+                              int64_t changed_ms);
+struct endpoint *endpoint_keep(struct endpoint *endpoint);
+/* Gives one reference back. */
+void endpoint_free(struct endpoint **endpoint);
+
+#endif
