@@ -260,6 +260,8 @@ static inline void client_write_text(struct client *client, const char *text)
 /* No close_notify: the descriptor just goes, as with a process that dies. */
 static inline void client_drop(struct client *client)
 {
+    if (client->ssl) /* else OpenSSL would not resume the session of a connection that just broke */
+        SSL_set_shutdown(client->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(TAKE(client->ssl));
     SSL_CTX_free(TAKE(client->context));
     (void)close(client->fd);
