@@ -8,6 +8,7 @@
 #include "outbound/lane.h"
 #include "outbound/outbound_metrics.h"
 #include "outbound/retry_policy.h"
+#include "outbound/target.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,17 +32,6 @@ enum stage {
     STAGE_FLYING,     /* an attempt is under way */
     STAGE_WAITING,    /* for the next attempt's time */
     STAGE_HELD,       /* until the endpoint changes */
-};
-
-/* One integrator: its endpoint as last read, and who waits for a place. */
-struct target {
-    int64_t integrator_id;
-    struct endpoint *endpoint; /* NULL: not read yet, or changed since */
-    int64_t changed_ms;        /* monotonic; 0: never */
-    bool gone;                 /* answered 410 */
-    int64_t flying;
-    struct parcel *ready;
-    UT_hash_handle hh;
 };
 
 /* One callback on its way. */
@@ -68,7 +58,7 @@ struct outbound {
     struct outbound_metrics metrics;
     struct http_client *client;
     struct lane_book *lanes;
-    struct target *targets; /* by integrator_id; as many as there are integrators */
+    struct target *targets;
     size_t flying;
     void (*drained)(void *arg); /* not NULL: draining */
     void *drained_arg;
@@ -120,17 +110,6 @@ static void leave(struct parcel *parcel)
         timer_stop(parcel->timer);
 }
 
-/* False: its callbacks wait. */
-static bool target_open(struct outbound *outbound, struct target *target)
-{
-    struct outbound_endpoint given = {0};
-    if (target->gone || !outbound->directory.endpoint(outbound->arg, target->integrator_id, &given))
-        return false;
-    if (!target->endpoint)
-        target->endpoint = endpoint_new(outbound->loop, &given, target->changed_ms);
-    return true;
-}
-
 static void on_attempt_done(void *arg, const struct attempt_end *end);
 
 static void fly(struct parcel *parcel, int64_t left)
@@ -150,13 +129,24 @@ static void fly(struct parcel *parcel, int64_t left)
         attempt_start(outbound->loop, outbound->client, &order, on_attempt_done, parcel);
 }
 
+/* False: its callbacks wait. */
+static bool open_target(struct parcel *parcel)
+{
+    struct outbound *outbound = parcel->outbound;
+    struct target *target = parcel->target;
+    struct outbound_endpoint given = {0};
+    if (!outbound->directory.endpoint(outbound->arg, target->integrator_id, &given))
+        return false;
+    return target_open(target, outbound->loop, &given);
+}
+
 static void launch(struct parcel *parcel)
 {
     int64_t left = left_ms(parcel);
     leave(parcel);
     if (left <= 0)
         rest(parcel, STAGE_WAITING, 0); /* its timer gives it up */
-    else if (target_open(parcel->outbound, parcel->target))
+    else if (open_target(parcel))
         fly(parcel, left);
     else
         rest(parcel, STAGE_HELD, NEVER);
@@ -281,13 +271,6 @@ static void record_attempt(struct parcel *parcel, const struct attempt_end *end,
     outbound->journal.record(outbound->arg, &record);
 }
 
-static void hold(struct target *target)
-{
-    if (!target->gone)
-        log_error("callback_endpoint_gone", LOG_INT("integrator", target->integrator_id));
-    target->gone = true;
-}
-
 static void drain_check(struct outbound *outbound)
 {
     if (outbound->drained && outbound->flying == 0)
@@ -305,7 +288,7 @@ static void on_attempt_done(void *arg, const struct attempt_end *end)
     struct retry_plan plan = plan_for(parcel, end);
     record_attempt(parcel, end, plan.fate);
     if (plan.hold)
-        hold(target);
+        target_hold(target);
     drain_check(outbound);
     if (plan.fate == CALLBACK_PENDING) {
         rest(parcel, plan.hold ? STAGE_HELD : STAGE_WAITING, plan.hold ? NEVER : plan.wait_ms);
@@ -320,18 +303,6 @@ static void on_attempt_done(void *arg, const struct attempt_end *end)
     conclude(parcel, plan.fate, message, message ? message : end->record.error);
 }
 
-static struct target *target_of(struct outbound *outbound, int64_t integrator_id)
-{
-    struct target *target;
-    HASH_FIND(hh, outbound->targets, &integrator_id, sizeof(integrator_id), target);
-    if (target)
-        return target;
-    target = memory_zero(1, sizeof(*target));
-    target->integrator_id = integrator_id;
-    HASH_ADD(hh, outbound->targets, integrator_id, sizeof(integrator_id), target);
-    return target;
-}
-
 static struct parcel *parcel_new(struct outbound *outbound,
                                  const struct outbound_callback *callback)
 {
@@ -339,7 +310,7 @@ static struct parcel *parcel_new(struct outbound *outbound,
     parcel->delivery.callback = *callback;
     parcel->delivery.callback.body = memory_bytes(callback->body, callback->body_size);
     parcel->outbound = outbound;
-    parcel->target = target_of(outbound, callback->integrator_id);
+    parcel->target = target_of(&outbound->targets, callback->integrator_id);
     parcel->submitted_ns = clock_monotonic_ns();
     return parcel;
 }
@@ -410,10 +381,8 @@ static void wake(void *arg, struct delivery *delivery)
 
 void outbound_endpoint_changed(struct outbound *outbound, int64_t integrator_id)
 {
-    struct target *target = target_of(outbound, integrator_id);
-    endpoint_free(&target->endpoint);
-    target->changed_ms = clock_monotonic_ms();
-    target->gone = false;
+    struct target *target = target_of(&outbound->targets, integrator_id);
+    target_changed(target);
     lane_each(outbound->lanes, wake, target);
 }
 
@@ -504,12 +473,7 @@ void outbound_free(struct outbound **outbound)
         return;
     lane_each(old->lanes, discard, old);
     lane_book_free(&old->lanes);
-    struct target *target, *next;
-    HASH_ITER (hh, old->targets, target, next) {
-        HASH_DEL(old->targets, target);
-        endpoint_free(&target->endpoint);
-        free(target);
-    }
+    targets_free(&old->targets);
     http_client_free(&old->client);
     timer_free(&old->drain_timer);
     outbound_metrics_pending(&old->metrics, 0);
