@@ -1,9 +1,12 @@
-/* broker.h - the only place where a transaction moves: decide (txn), commit (store), act (machine_link, outbound).
+/* broker.h - the only place where a transaction moves: decide (txn), commit (store), act
+ * (machine_link, outbound).
  *
- * Owns the live transactions and what is known of each machine's link. Calls of integrators come in as plain structs from the
- * gateway; machines' words from machine_link; fates of callbacks from outbound; time from its timers. Loop thread only.
+ * Owns the live transactions and what is known of each machine's link. Calls of integrators come in
+ * as plain structs from the gateway; machines' words from machine_link; fates of callbacks from
+ * outbound; time from its timers. Loop thread only.
  *
- *   call / event / fate / timer -> judge -> step table -> store (one commit) -> answer, command, callback, PUBACK */
+ *   call / event / fate / timer -> judge -> step table -> store (one commit) -> answer, command,
+ * callback, PUBACK */
 #ifndef VENDGATE_BROKER_H
 #define VENDGATE_BROKER_H
 
@@ -23,11 +26,12 @@
 struct broker;
 
 struct broker_options {
-    int64_t lock_ack_ms, selection_ms, payment_ms, approve_ack_ms, approve_ttl_ms, vend_ms, doubt_ms,
-        recovery_grace_ms, offline_grace_ms; /* transaction.md, "Timers" */
-    int64_t query_every_ms;   /* while IN_DOUBT and online, 30 s */
-    int64_t call_deadline_ms; /* a call whose step is not answered by then gets OUTCOME_UNKNOWN, 10 s */
-    int64_t calls_max;        /* calls waiting for an answer; beyond: RATE_LIMITED */
+    int64_t lock_ack_ms, selection_ms, payment_ms, approve_ack_ms, approve_ttl_ms, vend_ms,
+        doubt_ms, recovery_grace_ms, offline_grace_ms; /* transaction.md, "Timers" */
+    int64_t query_every_ms;                            /* while IN_DOUBT and online, 30 s */
+    int64_t
+        call_deadline_ms; /* a call whose step is not answered by then gets OUTCOME_UNKNOWN, 10 s */
+    int64_t calls_max;    /* calls waiting for an answer; beyond: RATE_LIMITED */
 };
 
 /* The answer to a call; texts are borrowed for the callback. */
@@ -36,8 +40,8 @@ struct broker_answer {
     enum reason reason;        /* REASON_NONE on success */
     enum reason_action action; /* what to do; the reason's default unless the step says otherwise */
     const char *message;       /* NULL: the reason's */
-    int64_t timeout_s;         /* lock: seconds the machine stays locked; busy: seconds left; -1: none */
-    const char *txn_ref;       /* MACHINE_BUSY_SELF: the ref that holds the machine; NULL */
+    int64_t timeout_s;   /* lock: seconds the machine stays locked; busy: seconds left; -1: none */
+    const char *txn_ref; /* MACHINE_BUSY_SELF: the ref that holds the machine; NULL */
 };
 typedef void broker_answer_cb(void *arg, const struct broker_answer *answer);
 
@@ -62,16 +66,31 @@ struct broker_keys_call {
     size_t count;
 };
 
-/* The parts are borrowed; link and outbound are bound with broker_bind() before the first event of the loop. */
-struct broker *broker_new(uv_loop_t *loop, const struct broker_options *options, struct store *store,
-                          struct people *people, struct fleet_directory *directory, struct metrics *metrics);
-void broker_bind(struct broker *broker, struct machine_link *link, struct outbound *outbound);
+/* The parts below, all borrowed. */
+struct broker_parts {
+    struct store *store;
+    struct people *people;
+    struct fleet_directory *directory;
+    struct machine_link *link;
+    struct outbound *outbound;
+};
 
-/* Each copies what it needs; the callback runs exactly once, from the loop, never inside the call. */
-void broker_lock(struct broker *broker, const struct broker_lock_call *call, broker_answer_cb *callback, void *arg);
-void broker_paid(struct broker *broker, const struct broker_paid_call *call, broker_answer_cb *callback, void *arg);
-void broker_unlock(struct broker *broker, const struct broker_unlock_call *call, broker_answer_cb *callback, void *arg);
-void broker_keys(struct broker *broker, const struct broker_keys_call *call, broker_answer_cb *callback, void *arg);
+/* The parts are opened with the handlers below and the broker as their argument, then bound before
+ * the loop runs. */
+struct broker *broker_new(uv_loop_t *loop, const struct broker_options *options,
+                          struct metrics *metrics);
+void broker_bind(struct broker *broker, const struct broker_parts *parts);
+
+/* Each copies what it needs; the callback runs exactly once, from the loop, never inside the call.
+ */
+void broker_lock(struct broker *broker, const struct broker_lock_call *call,
+                 broker_answer_cb *callback, void *arg);
+void broker_paid(struct broker *broker, const struct broker_paid_call *call,
+                 broker_answer_cb *callback, void *arg);
+void broker_unlock(struct broker *broker, const struct broker_unlock_call *call,
+                   broker_answer_cb *callback, void *arg);
+void broker_keys(struct broker *broker, const struct broker_keys_call *call,
+                 broker_answer_cb *callback, void *arg);
 
 /* For searches, from memory. */
 bool broker_machine_online(const struct broker *broker, const char *vm_id);
@@ -82,14 +101,15 @@ bool broker_ready(const struct broker *broker);
 
 /* Counts for the status page. */
 struct broker_counts {
-    size_t live;                       /* transactions not final */
+    size_t live; /* transactions not final */
     size_t by_state[TXN_STATE_COUNT];
     size_t machines_online;
-    int64_t oldest_doubt_ms;           /* age; 0: none */
+    int64_t oldest_doubt_ms; /* age; 0: none */
 };
 void broker_count(const struct broker *broker, struct broker_counts *ret_counts);
 
-/* SIGTERM: no new locks (SHUTTING_DOWN); what was not paid is closed with 116; `drained` runs once when every step is on disk. */
+/* SIGTERM: no new locks (SHUTTING_DOWN); what was not paid is closed with 116; `drained` runs once
+ * when every step is on disk. */
 void broker_drain(struct broker *broker, void (*drained)(void *arg), void *arg);
 void broker_free(struct broker **broker);
 

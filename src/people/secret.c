@@ -33,6 +33,13 @@ void secret_sha256_hex(const void *bytes, size_t size, char ret_hex[static SECRE
     OPENSSL_cleanse(digest, sizeof(digest));
 }
 
+bool secret_sha256_same(const char *hex, const char *other_hex)
+{
+    size_t size = SECRET_SHA256_SIZE - 1;
+    return strlen(hex) == size && strlen(other_hex) == size &&
+           CRYPTO_memcmp(hex, other_hex, size) == 0;
+}
+
 static bool scrypt_run(const char *password, const unsigned char salt[static SALT_SIZE],
                        const struct scrypt *cost, unsigned char ret_hash[static HASH_SIZE])
 {

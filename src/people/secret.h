@@ -15,6 +15,9 @@
 
 void secret_sha256_hex(const void *bytes, size_t size, char ret_hex[static SECRET_SHA256_SIZE]);
 
+/* Two such texts, compared in constant time; false also when one of them is no such text. */
+bool secret_sha256_same(const char *hex, const char *other_hex);
+
 /* Random salt, N 16384, r 8, p 1: about 50 ms and 16 MiB, so never on the loop. -EIO: OpenSSL
  * refused; ret_digest is untouched. */
 MUST_CHECK int secret_hash_password(const char *password,

@@ -1,0 +1,121 @@
+/* outbound_binding.c - outbound's attempts go to the store, its endpoints come from people, its
+ * fates are judged. */
+#include "broker/internal.h"
+
+#include "base/log.h"
+#include "store/callback.h"
+
+static const char *attempt_result_name(enum attempt_result result)
+{
+    static const char *const NAMES[] = {
+        [ATTEMPT_DELIVERED] = "delivered", [ATTEMPT_REFUSED] = "refused",
+        [ATTEMPT_RETRY] = "retry",         [ATTEMPT_PERMANENT] = "permanent",
+        [ATTEMPT_GONE] = "gone",           [ATTEMPT_ABORTED] = "aborted",
+    };
+    assert(result >= ATTEMPT_DELIVERED && result <= ATTEMPT_ABORTED);
+    return NAMES[result];
+}
+
+static void record(void *arg, const struct outbound_attempt *attempt)
+{
+    struct broker *broker = arg;
+    struct store_callback_attempt row = {
+        .callback_id = attempt->callback_id,
+        .number = attempt->number,
+        .started_ms = attempt->started_ms,
+        .dns_us = attempt->dns_us,
+        .connect_us = attempt->connect_us,
+        .tls_us = attempt->tls_us,
+        .first_byte_us = attempt->first_byte_us,
+        .total_us = attempt->total_us,
+        .remote = attempt->remote,
+        .result = attempt_result_name(attempt->result),
+        .error = attempt->error,
+        .answer = attempt->answer,
+        .http_status = attempt->http_status,
+        .fate = callback_fate_name(attempt->fate),
+    };
+    store_callback_attempt_save(broker->store, &row);
+}
+
+static void settle(void *arg, int64_t callback_id, enum callback_fate fate)
+{
+    struct broker *broker = arg;
+    store_callback_settle(broker->store, callback_id, callback_fate_name(fate));
+}
+
+static int64_t now_ms(void *arg)
+{
+    const struct broker *broker = arg;
+    return store_now_ms(broker->store);
+}
+
+void broker_outbound_journal(struct outbound_journal *ret_journal)
+{
+    *ret_journal = (struct outbound_journal){.record = record, .settle = settle, .now_ms = now_ms};
+}
+
+static_assert(OUTBOUND_KEYS_MAX == STORE_SIGNING_KEYS_MAX, "as many keys sign as are kept");
+
+static bool endpoint(void *arg, int64_t integrator_id, struct outbound_endpoint *ret_endpoint)
+{
+    const struct broker *broker = arg;
+    const struct integrator *integrator = people_integrator(broker->people, integrator_id);
+    if (!integrator || !integrator->callback_url)
+        return false;
+    *ret_endpoint = (struct outbound_endpoint){
+        .base_url = integrator->callback_url,
+        .ca_file = integrator->callback_ca_file,
+        .allow_http = integrator->allow_http,
+        .allow_private = integrator->allow_private,
+        .api_key = integrator->present_api_key,
+        .user = integrator->present_user,
+        .password = integrator->present_password,
+    };
+    for (size_t i = 0; i < OUTBOUND_KEYS_MAX; i++)
+        ret_endpoint->signing_keys[i] = integrator->signing_keys[i];
+    return true;
+}
+
+void broker_outbound_directory(struct outbound_directory *ret_directory)
+{
+    *ret_directory = (struct outbound_directory){.endpoint = endpoint};
+}
+
+static void request_failed(struct broker *broker, const struct outbound_callback *callback,
+                           enum callback_fate fate)
+{
+    struct live *live = live_find_id(broker, callback->txn_id);
+    if (!live || live->request_callback_id != callback->callback_id)
+        return; /* of a choice that was taken back, or the transaction has ended */
+    mailbox_signal(live->machine,
+                   fate == CALLBACK_REFUSED ? TXN_REQUEST_REFUSED : TXN_REQUEST_UNDELIVERABLE,
+                   live->txn.id);
+}
+
+static void settled(void *arg, const struct outbound_callback *callback, enum callback_fate fate,
+                    const char *message)
+{
+    struct broker *broker = arg;
+    bool arrived = fate == CALLBACK_DELIVERED || fate == CALLBACK_IMPLIED;
+    if (!arrived)
+        log_warning("callback_not_delivered", LOG_INT("callback", callback->callback_id),
+                    LOG_TEXT("kind", callback_kind_path(callback->kind)),
+                    LOG_INT("integrator", callback->integrator_id),
+                    LOG_INT("txn", callback->txn_id), LOG_TEXT("fate", callback_fate_name(fate)),
+                    LOG_TEXT("message", message));
+    if (!arrived && callback->kind == CALLBACK_REQUEST)
+        request_failed(broker, callback, fate);
+    if (!arrived && callback->kind == CALLBACK_VEND) {
+        metric_add(metrics_cell(broker->metrics, &BROKER_ALERTS, "vend_callback_parked"), 1);
+        log_error("alert", LOG_TEXT("level", "High"), LOG_TEXT("what", "vend_callback_parked"),
+                  LOG_INT("callback", callback->callback_id), LOG_INT("txn", callback->txn_id),
+                  LOG_INT("integrator", callback->integrator_id));
+    }
+    backlog_load(broker);
+}
+
+void broker_outbound_handlers(struct outbound_handlers *ret_handlers)
+{
+    *ret_handlers = (struct outbound_handlers){.settled = settled};
+}

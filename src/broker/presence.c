@@ -1,0 +1,111 @@
+/* presence.c - a machine comes and goes: ownership on arrival, the grace after it is gone. */
+#include "broker/internal.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void welcome(struct machine *machine)
+{
+    bool there = machine->connection == machine->current->connection &&
+                 machine->presence == PRESENCE_ARRIVED &&
+                 machine_link_welcome(machine->broker->link, machine->vm_id, machine->connection,
+                                      machine->owner_epoch);
+    if (there)
+        machine->presence = PRESENCE_WELCOME;
+}
+
+/* The live row hears of the connection before the machine does. */
+static void arrival_settle(struct machine *machine)
+{
+    welcome(machine);
+    if (!machine->live) {
+        input_done(machine, STORE_APPLIED);
+        return;
+    }
+    struct plan plan;
+    plan_init(&plan, machine->live, TXN_NEW_CONNECTION, "machine");
+    step_take(machine, &plan);
+}
+
+static void adopted(void *arg, enum store_outcome outcome, const struct txn_record *txn,
+                    int64_t request_callback_id)
+{
+    struct machine *machine = arg;
+    if (txn && !machine->live) {
+        struct live *live = live_new(machine, txn);
+        live->request_callback_id = request_callback_id;
+        live_deadline_start(live);
+        log_notice("txn_adopted", LOG_INT("txn", txn->id), LOG_TEXT("vm", machine->vm_id));
+        return;
+    }
+    if (txn)
+        return;
+    if (outcome == STORE_APPLIED)
+        arrival_settle(machine);
+    else
+        input_done(machine, outcome);
+}
+
+static void owned(void *arg, enum store_outcome outcome, const struct store_machine_owned *owned)
+{
+    struct machine *machine = arg;
+    if (outcome == STORE_UNAVAILABLE) {
+        input_done(machine, outcome);
+        return;
+    }
+    if (outcome != STORE_APPLIED) {
+        machine_link_refuse(machine->broker->link, machine->vm_id, machine->current->connection,
+                            LINK_NOT_ALLOWED);
+        input_done(machine, STORE_APPLIED);
+        return;
+    }
+    machine->owner_epoch = owned->owner_epoch;
+    machine->sequence.event_epoch = owned->state_epoch;
+    machine->sequence.mark = owned->mark;
+    machine->sequence.above_count = owned->above_count;
+    memcpy(machine->sequence.above, owned->above, owned->above_count * sizeof owned->above[0]);
+    if (owned->approval_n > machine->approval_n)
+        machine->approval_n = owned->approval_n;
+    snprintf(machine->journal, sizeof machine->journal, "%s", owned->journal);
+    if (machine->live)
+        arrival_settle(machine);
+    else /* another process may have left a transaction of this machine behind */
+        store_txn_load_live(machine->broker->store, machine->vm_id, adopted, machine);
+}
+
+void arrived_work(struct machine *machine, struct input *input)
+{
+    if (machine->connection != input->connection || machine->presence != PRESENCE_ARRIVED) {
+        input_done(machine, STORE_APPLIED); /* gone again, or replaced */
+        return;
+    }
+    store_machine_own(machine->broker->store, machine->vm_id, owned, machine);
+}
+
+static void absence_saved(void *arg, enum store_outcome outcome)
+{
+    (void)arg;
+    (void)outcome; /* for people's eyes only; the next change writes it again */
+}
+
+void absent_work(struct machine *machine, struct input *input)
+{
+    (void)input;
+    if (machine->presence != PRESENCE_GONE) {
+        input_done(machine, STORE_APPLIED);
+        return;
+    }
+    machine->presence = PRESENCE_ABSENT;
+    log_notice("machine_offline", LOG_TEXT("vm", machine->vm_id));
+    store_machine_presence_save(machine->broker->store, machine->vm_id, machine->owner_epoch, false,
+                                "link lost", absence_saved, NULL);
+    if (!machine->live) {
+        input_done(machine, STORE_APPLIED);
+        return;
+    }
+    struct plan plan;
+    plan_init(&plan, machine->live, TXN_LINK_LOST, "gateway");
+    step_take(machine, &plan);
+}

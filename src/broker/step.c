@@ -1,0 +1,256 @@
+/* step.c - decide, commit, act: the only place where a transaction moves. */
+#include "broker/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+void plan_init(struct plan *plan, const struct live *live, enum txn_event event, const char *actor)
+{
+    *plan = (struct plan){.event = event, .actor = actor, .next = live->txn};
+}
+
+static int64_t timer_length_ms(const struct machine *machine, enum txn_timer timer)
+{
+    const struct broker_options *options = &machine->broker->options;
+    switch (timer) {
+    case TXN_TIMER_LOCK_ACK:
+        return options->lock_ack_ms;
+    case TXN_TIMER_SELECTION:
+        return options->selection_ms;
+    case TXN_TIMER_PAYMENT: {
+        const struct fleet_machine *known =
+            fleet_directory_find(machine->broker->directory, machine->vm_id);
+        int64_t patience = known ? known->max_response_s * 1000 - MACHINE_RESPONSE_MARGIN_MS : 0;
+        return patience > 0 && patience < options->payment_ms ? patience : options->payment_ms;
+    }
+    case TXN_TIMER_APPROVE:
+        return options->approve_ttl_ms;
+    case TXN_TIMER_VEND:
+        return options->vend_ms;
+    case TXN_TIMER_DOUBT:
+        return options->doubt_ms;
+    case TXN_TIMER_NONE:
+    case TXN_TIMER_KEEP:
+    case TXN_TIMER_COUNT:
+        break;
+    }
+    return 0;
+}
+
+void step_timer_set(const struct machine *machine, struct txn_record *txn, enum txn_timer timer)
+{
+    if (timer == TXN_TIMER_KEEP)
+        return;
+    txn->timer = timer;
+    txn->deadline_ms = timer == TXN_TIMER_NONE
+                           ? 0
+                           : store_now_ms(machine->broker->store) + timer_length_ms(machine, timer);
+}
+
+/* The row as it will be, besides what the input itself has changed. */
+static void next_complete(struct machine *machine)
+{
+    const struct txn_step *step = &machine->step;
+    struct txn_record *next = &machine->plan.next;
+    bool ends = txn_state_final(step->next) && !txn_state_final(next->state);
+    next->state = step->next;
+    next->version++;
+    step_timer_set(machine, next, step->timer);
+    if (step->actions & TXN_ANSWER_LOCK_OK)
+        next->lock_answered = true;
+    if (ends) {
+        next->closed_by = machine->plan.event;
+        next->outcome_code = step->code == TXN_CODE_FROM_EVIDENCE ? machine->plan.code : step->code;
+    }
+}
+
+static void plan_drop(struct machine *machine)
+{
+    json_decref(machine->plan.evidence);
+    machine->plan.evidence = NULL;
+    free(TAKE(machine->callback_body));
+    machine->callback.kind = NULL;
+}
+
+static void reloaded(void *arg, enum store_outcome outcome, const struct txn_record *txn,
+                     int64_t request_callback_id)
+{
+    struct machine *machine = arg;
+    if (txn) {
+        struct live *live = machine->live ? machine->live : live_new(machine, txn);
+        live->txn = *txn;
+        live->request_callback_id = request_callback_id;
+        live_deadline_start(live);
+        machine->current->old = false;
+        machine->reloaded = true;
+        return;
+    }
+    if (outcome == STORE_APPLIED && !machine->reloaded) {
+        struct live *gone = machine->live;
+        live_free(&gone);
+    }
+    if (outcome == STORE_UNAVAILABLE)
+        input_done(machine, outcome);
+    else
+        input_retry(machine);
+}
+
+/* The row, its version or its owner is not what we believed: read again and decide anew. */
+static void step_conflict(struct machine *machine)
+{
+    log_notice("step_conflict", LOG_TEXT("vm", machine->vm_id),
+               LOG_TEXT("event", txn_event_name(machine->plan.event)),
+               LOG_INT("tries", machine->current->tries));
+    plan_drop(machine);
+    if (++machine->current->tries >= STEP_TRIES_MAX) {
+        input_done(machine, STORE_CONFLICT);
+        return;
+    }
+    machine->reloaded = false;
+    store_txn_load_live(machine->broker->store, machine->vm_id, reloaded, machine);
+}
+
+static void outcome_count(const struct broker *broker, const struct txn_record *txn)
+{
+    if (txn_state_final(txn->state))
+        metric_add(metrics_cell(broker->metrics, &BROKER_OUTCOMES, txn_state_name(txn->state),
+                                txn_event_name(txn->closed_by)),
+                   1);
+}
+
+static void step_log(const struct machine *machine, const struct txn_record *txn,
+                     enum txn_state from)
+{
+    log_info("step", LOG_INT("txn", txn->id), LOG_TEXT("ref", txn->ref),
+             LOG_TEXT("vm", machine->vm_id), LOG_INT("integrator", txn->integrator_id),
+             LOG_TEXT("from", txn_state_name(from)), LOG_TEXT("to", txn_state_name(txn->state)),
+             LOG_TEXT("by", txn_event_name(machine->plan.event)));
+}
+
+static void step_acted(struct machine *machine)
+{
+    struct live *live = machine->live;
+    act(machine, live, &machine->step, machine->plan.event);
+    if (txn_state_final(live->txn.state))
+        live_free(&live);
+    plan_drop(machine);
+    input_done(machine, STORE_APPLIED);
+}
+
+static void step_saved(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
+{
+    struct machine *machine = arg;
+    if (outcome == STORE_CONFLICT) {
+        step_conflict(machine);
+        return;
+    }
+    if (outcome != STORE_APPLIED) {
+        plan_drop(machine);
+        input_done(machine, outcome);
+        return;
+    }
+    struct live *live = machine->live;
+    enum txn_state from = live->txn.state;
+    live->txn = machine->plan.next;
+    live->expiring = false;
+    if (live->txn.approval_n > machine->approval_n)
+        machine->approval_n = live->txn.approval_n;
+    step_log(machine, &live->txn, from);
+    outcome_count(machine->broker, &live->txn);
+    live_deadline_start(live);
+    if (machine->callback.kind)
+        callback_submit(machine, result->callback_ids[0]);
+    step_acted(machine);
+}
+
+/* What the store is told of the input that is being worked off. `ret_event` must outlive the call.
+ */
+static void store_step_init(struct machine *machine, struct store_txn_step *ret_step,
+                            struct store_machine_event *ret_event, char **ret_evidence)
+{
+    *ret_evidence =
+        machine->plan.evidence ? json_dumps(machine->plan.evidence, JSON_COMPACT) : NULL;
+    *ret_step = (struct store_txn_step){
+        .txn = &machine->plan.next,
+        .from = machine->live->txn.state,
+        .event = machine->plan.event,
+        .actor = machine->plan.actor,
+        .evidence = *ret_evidence,
+        .owner_epoch = machine->owner_epoch,
+    };
+    if (machine->current->kind == INPUT_EVENT) {
+        event_store_fill(machine, machine->current, ret_event);
+        ret_step->machine_event = ret_event;
+    }
+}
+
+static void step_commit(struct machine *machine)
+{
+    struct live *live = machine->live;
+    struct broker *broker = machine->broker;
+    struct store_txn_step store_step;
+    struct store_machine_event event;
+    _cleanup_(memory_text_free) char *evidence = NULL;
+    next_complete(machine);
+    callback_prepare(machine);
+    store_step_init(machine, &store_step, &event, &evidence);
+    if (machine->callback.kind) {
+        store_step.callbacks[0] = machine->callback;
+        store_step.callback_count = 1;
+    }
+    if ((machine->step.actions & TXN_CANCEL_REQUEST) && live->request_callback_id &&
+        outbound_cancel(broker->outbound, live->request_callback_id))
+        store_step.cancel_callback_id = live->request_callback_id;
+    store_txn_advance(broker->store, &store_step, step_saved, machine);
+}
+
+static void step_noted(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
+{
+    (void)result;
+    struct machine *machine = arg;
+    if (outcome == STORE_APPLIED && machine->step.actions != 0) {
+        step_acted(machine);
+        return;
+    }
+    plan_drop(machine);
+    input_done(machine, outcome);
+}
+
+/* Nothing moves: the journal keeps what happened, then its actions follow. */
+static void step_note(struct machine *machine)
+{
+    struct store_txn_step store_step;
+    struct store_machine_event event;
+    _cleanup_(memory_text_free) char *evidence = NULL;
+    store_step_init(machine, &store_step, &event, &evidence);
+    store_txn_note(machine->broker->store, &store_step, step_noted, machine);
+}
+
+void step_take(struct machine *machine, struct plan *plan)
+{
+    struct live *live = machine->live;
+    assert(live && machine->current && !machine->plan.evidence);
+    struct txn_step step = {.next = live->txn.state, .timer = TXN_TIMER_KEEP};
+    bool legal = txn_step(live->txn.state, plan->event, &step);
+    machine->plan = *plan;
+    machine->step = step;
+    metric_add(metrics_cell(machine->broker->metrics, legal ? &BROKER_STEPS : &BROKER_UNEXPECTED,
+                            txn_state_name(live->txn.state), txn_event_name(plan->event)),
+               1);
+    if (step.next != live->txn.state || step.timer != TXN_TIMER_KEEP) {
+        step_commit(machine);
+        return;
+    }
+    /* A call that changes nothing is answered, not journalled: a caller cannot fill the journal by
+     * asking again. */
+    bool silent = step.actions == 0 && (machine->current->kind == INPUT_CALL || !legal);
+    if (silent && machine->current->kind != INPUT_EVENT) {
+        log_debug("event_without_effect", LOG_INT("txn", live->txn.id),
+                  LOG_TEXT("vm", machine->vm_id), LOG_TEXT("by", txn_event_name(plan->event)));
+        plan_drop(machine);
+        input_done(machine, STORE_APPLIED);
+        return;
+    }
+    step_note(machine);
+}

@@ -1,0 +1,116 @@
+/* store_binding.c - news from the store and from the caches above it. */
+#include "broker/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+static void doubts_extend(struct broker *broker, int64_t away_ms)
+{
+    struct live *live, *next;
+    HASH_ITER (hh, broker->lives, live, next) {
+        if (live->txn.timer != TXN_TIMER_DOUBT)
+            continue;
+        live->txn.deadline_ms += away_ms; /* only time in which the machine could be heard counts */
+        live_deadline_start(live);
+    }
+}
+
+static void store_is_ready(void *arg)
+{
+    struct broker *broker = arg;
+    if (!broker->ready) {
+        people_refresh(broker->people, NULL, NULL);
+        fleet_directory_refresh(broker->directory, NULL);
+        recovery_begin(broker);
+        return;
+    }
+    if (broker->lost_at_ms != 0)
+        doubts_extend(broker, clock_monotonic_ms() - broker->lost_at_ms);
+    broker->lost_at_ms = 0;
+    struct machine *machine, *next;
+    HASH_ITER (hh, broker->machines, machine, next)
+        mailbox_turn(machine);
+    backlog_load(broker);
+}
+
+static void store_is_lost(void *arg)
+{
+    struct broker *broker = arg;
+    if (broker->lost_at_ms == 0)
+        broker->lost_at_ms = clock_monotonic_ms();
+}
+
+static void data_changed(void *arg, const char *what, const char *key)
+{
+    struct broker *broker = arg;
+    bool everything = what[0] == '\0';
+    bool machine =
+        strncmp(what, "machine", strlen("machine")) == 0 && strcmp(what, "machine_grant") != 0;
+    if (everything || machine)
+        fleet_directory_refresh(broker->directory, everything || key[0] == '\0' ? NULL : key);
+    if (everything)
+        people_refresh(broker->people, NULL, NULL);
+    else if (!machine)
+        people_refresh(broker->people, what, key);
+}
+
+void broker_store_handlers(struct store_handlers *ret_handlers)
+{
+    *ret_handlers = (struct store_handlers){
+        .ready = store_is_ready, .lost = store_is_lost, .changed = data_changed};
+}
+
+static void people_are_loaded(void *arg)
+{
+    recovery_begin(arg);
+}
+
+static void integrator_changed(void *arg, int64_t integrator_id)
+{
+    struct broker *broker = arg;
+    outbound_endpoint_changed(broker->outbound, integrator_id);
+}
+
+void broker_people_handlers(struct people_handlers *ret_handlers)
+{
+    *ret_handlers = (struct people_handlers){.loaded = people_are_loaded,
+                                             .integrator_changed = integrator_changed};
+}
+
+static void directory_is_loaded(void *arg)
+{
+    recovery_begin(arg);
+}
+
+static bool credential_valid(const struct machine *machine, const struct fleet_machine *known)
+{
+    if (machine->fingerprint[0] == '\0')
+        return known->token_sha256[0] != '\0';
+    for (size_t i = 0; i < STORE_FINGERPRINTS_MAX; i++)
+        if (strcmp(known->fingerprints[i], machine->fingerprint) == 0)
+            return true;
+    return false;
+}
+
+/* A disabled or revoked machine keeps its link while money may be owed: its journal must speak. */
+static void machine_changed(void *arg, const struct fleet_machine *known)
+{
+    struct broker *broker = arg;
+    struct machine *machine = machine_find(broker, known->vm_id);
+    if (!machine)
+        return;
+    bool money = machine->live && txn_state_money(machine->live->txn.state);
+    if (machine->live && !money && (!known->enabled || known->out_of_service))
+        mailbox_signal(machine, TXN_OUT_OF_SERVICE, machine->live->txn.id);
+    if (machine->presence >= PRESENCE_ARRIVED && !money &&
+        (!known->enabled || !credential_valid(machine, known)))
+        machine_link_cut(broker->link, machine->vm_id, LINK_DOWN_REVOKED);
+}
+
+void broker_directory_handlers(struct fleet_directory_handlers *ret_handlers)
+{
+    *ret_handlers = (struct fleet_directory_handlers){.loaded = directory_is_loaded,
+                                                      .changed = machine_changed};
+}
