@@ -174,6 +174,8 @@ void machine_commands_held(void *arg)
     work(arg);
 }
 
+/* Worked off at the loop's edge: inside libmosquitto's callback a reply would only be queued, and a
+ * misfortune that is to strike after it would swallow it. */
 void machine_command_arrived(struct machine *machine, const char *bytes, size_t size)
 {
     json_t *command = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
@@ -187,7 +189,8 @@ void machine_command_arrived(struct machine *machine, const char *bytes, size_t 
         .command = command,
         .arrived_ms = clock_monotonic_ms(),
     };
-    work(machine);
+    if (!timer_running(machine->hold))
+        timer_start(machine->hold, 0);
 }
 
 void machine_commands_forget(struct machine *machine)

@@ -46,7 +46,8 @@ struct wire {
     struct mosquitto *client;
     uv_poll_t *poll;
     int fd;
-    int depth; /* libmosquitto is at work: it must not be destroyed now */
+    int watched; /* what the poll waits for */
+    int depth;   /* libmosquitto is at work: it must not be destroyed now */
     bool subscribed;
     bool close_asked; /* inside a callback; done when libmosquitto returns */
     int64_t opened_ms;
@@ -83,6 +84,7 @@ static void poll_close(struct wire *wire)
 {
     uv_poll_t *poll = TAKE(wire->poll);
     wire->fd = -1;
+    wire->watched = 0;
     if (!poll)
         return;
     (void)uv_poll_stop(poll);
@@ -140,8 +142,19 @@ static void watch(struct wire *wire)
     int events = UV_READABLE;
     if (wire->state == WIRE_CONNECTING || mosquitto_want_write(wire->client))
         events |= UV_WRITABLE;
+    if (events == wire->watched)
+        return;
     int result = uv_poll_start(wire->poll, events, on_ready);
     assert(result == 0);
+    wire->watched = events;
+}
+
+/* libmosquitto takes a socket that broke during the handshake for one that is still connecting. */
+static bool has_peer(const struct wire *wire)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    return getpeername(wire->fd, (struct sockaddr *)&address, &size) == 0;
 }
 
 static void enter(struct wire *wire)
@@ -163,8 +176,12 @@ static void leave(struct wire *wire, int result)
         poll_close(wire);
     if (wire->state != WIRE_CONNECTING && wire->state != WIRE_OPEN)
         return;
-    if (result != MOSQ_ERR_SUCCESS || mosquitto_socket(wire->client) != wire->fd)
+    if (result != MOSQ_ERR_SUCCESS)
         gone(wire, mosquitto_strerror(result));
+    else if (mosquitto_socket(wire->client) != wire->fd)
+        gone(wire, "closed");
+    else if (!wire->subscribed && !has_peer(wire))
+        gone(wire, "reset");
     else
         watch(wire);
 }
@@ -176,8 +193,8 @@ static int finish_connect(struct wire *wire)
     socklen_t size = sizeof(error);
     if (getsockopt(wire->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
         error = errno;
-    if (error)
-        return -error;
+    if (error || !has_peer(wire))
+        return error ? -error : -ECONNREFUSED;
     wire->state = WIRE_OPEN;
     return 0;
 }
@@ -349,6 +366,7 @@ void wire_mute(struct wire *wire)
         return;
     wire->state = WIRE_MUTED;
     (void)uv_poll_stop(wire->poll);
+    wire->watched = 0;
 }
 
 void wire_tick(struct wire *wire)
