@@ -41,9 +41,7 @@ struct http_connection {
 static size_t connection_work(struct http_connection *connection, const uint8_t *bytes,
                               size_t size);
 
-/* --- ends
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- ends --- */
 
 /* Sends what is queued for the client, then hangs up on both sides. */
 static void connection_close(struct http_connection *connection)
@@ -93,8 +91,7 @@ static void connection_deadline(void *arg)
     }
 }
 
-/* --- from the client
- * ---------------------------------------------------------------------------------------- */
+/* --- from the client --- */
 
 /* Back-pressure: what the far end does not take, and what was pipelined beyond a head's size, waits
  * with the client. */
@@ -308,8 +305,7 @@ static void stream_data(void *user, const uint8_t *bytes, size_t size)
         connection_work_off_in(connection);
 }
 
-/* --- from the HTTP library
- * ---------------------------------------------------------------------------------- */
+/* --- from the HTTP library --- */
 
 static void pipe_data(void *arg, const uint8_t *bytes, size_t size)
 {
@@ -359,9 +355,7 @@ static void stream_drained(void *user)
         connection_bound_answer(connection);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void *stream_opened(void *arg, struct net_stream *stream)
 {

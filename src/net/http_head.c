@@ -102,8 +102,7 @@ static bool cut_line(struct span *rest, struct span *ret_line)
     return line.size == 0 || !memchr(line.bytes, '\r', line.size);
 }
 
-/* --- the request line
- * --------------------------------------------------------------------------------------- */
+/* --- the request line --- */
 
 static bool method_known(struct span method)
 {
@@ -177,8 +176,7 @@ static enum http_head_verdict request_line_check(struct span line, struct http_h
     return method_known(method) ? HTTP_HEAD_OK : HTTP_HEAD_METHOD;
 }
 
-/* --- the field lines
- * ---------------------------------------------------------------------------------------- */
+/* --- the field lines --- */
 
 static bool field_read(struct span line, struct fields *fields)
 {
@@ -238,9 +236,7 @@ static bool host_check(const struct fields *fields, bool http11)
     return fields->hosts == 1 && fields->host.size > 0 && all_of(fields->host, CLASS_HOST);
 }
 
-/* --- the head
- * -----------------------------------------------------------------------------------------------
- */
+/* --- the head --- */
 
 enum http_head_end http_head_find_end(const uint8_t *bytes, size_t size, size_t *scanned,
                                       size_t *ret_size)

@@ -162,9 +162,7 @@ static void listener_accept(uv_poll_t *poll, int status, int events)
     listener_watch(listener);
 }
 
-/* --- the end
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void listener_free_if_done(struct net_listener *listener)
 {
@@ -228,8 +226,7 @@ void net_listener_free(struct net_listener **listener)
     stream_hub_close(&gone->hub, listener_hub_handle_closed);
 }
 
-/* --- the beginning
- * ------------------------------------------------------------------------------------------ */
+/* --- the beginning --- */
 
 static struct net_listener *listener_new(const struct net_listener_options *options,
                                          const struct net_handlers *handlers, void *arg)

@@ -17,9 +17,7 @@
 static void stream_watch(struct net_stream *stream);
 static void stream_opened(struct net_stream *stream);
 
-/* --- the end
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void stream_tell_closed(struct net_stream *stream)
 {
@@ -123,9 +121,7 @@ static void stream_discard(struct net_stream *stream)
     }
 }
 
-/* --- events
- * -------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 static int stream_wanted(const struct net_stream *stream)
 {
@@ -225,9 +221,7 @@ static void stream_happened(uv_poll_t *poll, int status, int events)
     stream_watch(stream);
 }
 
-/* --- bytes
- * --------------------------------------------------------------------------------------------------
- */
+/* --- bytes --- */
 
 /* False: this turn's reading is over. */
 static bool stream_read_once(struct net_stream *stream)
@@ -320,8 +314,7 @@ int net_stream_write(struct net_stream *stream, const void *bytes, size_t size)
     return 0;
 }
 
-/* --- the beginning, and the rest of the public face
- * --------------------------------------------------------- */
+/* --- the beginning, and the rest of the public face --- */
 
 static void stream_opened(struct net_stream *stream)
 {

@@ -39,8 +39,7 @@ static inline void pump(uv_loop_t *loop)
     (void)usleep(100);
 }
 
-/* --- certificates
- * ------------------------------------------------------------------------------------------- */
+/* --- certificates --- */
 
 struct pki_cert {
     X509 *certificate;
@@ -138,9 +137,7 @@ static inline void pki_close(struct pki *pki)
     ck_assert_int_eq(rmdir(pki->directory), 0);
 }
 
-/* --- clients
- * ------------------------------------------------------------------------------------------------
- */
+/* --- clients --- */
 
 struct client {
     uv_loop_t *loop; /* of the server, pumped while the client waits */
