@@ -27,23 +27,38 @@ step_failed() {
     rm -f "$STEP_OUTPUT"
 }
 
-# Each line with the milliseconds since the story began and its speaker.
+# tell SPEAKER: each line of the input with the milliseconds since the story began. A line may begin with its own
+# time (unix milliseconds); else the time is now.
 tell() {
-    local line
+    local line at
     while IFS= read -r line; do
-        printf '%7d ms  %-11s %s\n' $((($(now_us) - STORY_BEGAN) / 1000)) "$1" "$line"
+        at=$(($(now_us) / 1000))
+        if [[ $line =~ ^([0-9]{13})\ (.*)$ ]]; then
+            at=${BASH_REMATCH[1]}
+            line=${BASH_REMATCH[2]}
+        fi
+        printf '%7d ms  %-9s %s\n' $((at - STORY_BEGAN)) "$1" "$line"
     done
 }
 
-# story_follow SPEAKER FILE: tells every line that is added to the file from now on.
+# story_follow SPEAKER FILE FILTER...: tells every line that is added to the file from now on, through a filter.
 story_follow() {
-    : >>"$2"
-    tail -n 0 -F "$2" 2>/dev/null 9>&- > >(tell "$1" 9>&-) &
+    local speaker=$1 file=$2
+    shift 2
+    : >>"$file"
+    tail -n 0 -F "$file" 2>/dev/null 9>&- > >("$@" 9>&- | tell "$speaker" 9>&-) &
     STORY+=($!)
 }
 
+# What a machine hears, says and does, from vendsim's JSON lines; bookkeeping fields are left out.
+machine_lines() {
+    jq -r --unbuffered --arg vm "$1" 'select(.vm == $vm) | "\(.t_ms) \(.what)" + (
+        del(.t_ms, .vm, .what, .op, .id, .time, .now_ms, .generation, .ttl_ms, .event_epoch, .journal, .result)
+        | to_entries | map("  \(.key) \(.value | tostring)") | add // "")'
+}
+
 story_begin() {
-    STORY_BEGAN=$(now_us)
+    STORY_BEGAN=$(($(now_us) / 1000))
     say "" "The purchase:"
 }
 
