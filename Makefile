@@ -39,6 +39,9 @@ PYTHON := /usr/bin/python3
 .PHONY: all asan unit unit-programs integration check lint flags demo install clean
 all: $(B)/vendgated $(B)/vendctl $(B)/vendsim $(B)/sample_integrator
 
+# The migrations are built in by the assembler, which tells make nothing of the files that it reads.
+$(B)/src/store/migrations.o: $(wildcard sql/migrations/*.sql)
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -106,11 +109,14 @@ flags:
 demo:
 	scripts/demo
 
+DOCUMENTS := README.md LICENSE $(wildcard docs/*.md docs/*.yaml deploy/*.ini)
+UNITS := $(wildcard deploy/systemd/*.service deploy/systemd/*.timer)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/vendgate/migrations $(DESTDIR)$(PREFIX)/share/doc/vendgate
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/vendgate $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 $(B)/vendgated $(B)/vendctl $(B)/vendsim $(DESTDIR)$(PREFIX)/bin
-	install -m 644 sql/migrations/*.sql $(DESTDIR)$(PREFIX)/share/vendgate/migrations
-	install -m 644 README.md LICENSE docs/*.md docs/*.yaml deploy/*.ini* $(DESTDIR)$(PREFIX)/share/doc/vendgate
+	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/vendgate
+	$(if $(UNITS),install -m 644 $(UNITS) $(DESTDIR)$(PREFIX)/lib/systemd/system)
 
 clean:
 	rm -rf build

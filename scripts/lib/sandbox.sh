@@ -111,6 +111,7 @@ write_sandbox() {
 # One key of the gateway's configuration a line; long timers, so that a person can play.
 gateway_settings() {
     cat <<END
+VENDGATE_STORE_URL=$VENDGATE_DATABASE_URL
 VENDGATE_API_ADDRESS=0.0.0.0
 VENDGATE_API_PORT=$(api_port)
 VENDGATE_API_CERTIFICATE=$SANDBOX/gateway.pem

@@ -41,7 +41,7 @@ class Gateway:
     def _standard(self):
         certificate, key = self.ca.server("gateway")
         return {
-            "database.url": self.database.url,
+            "store.url": self.database.url,
             "api.address": "127.0.0.1",
             "api.port": str(self.api_port),
             "api.certificate": certificate,
