@@ -20,6 +20,7 @@ struct gateway_options {
     int64_t request_ms;   /* a suspended request is answered OUTCOME_UNKNOWN (503) after this; above broker's call_deadline_ms */
     int64_t requests_max; /* requests under way; beyond: 429 with Retry-After */
     int64_t bulk_max;     /* vms in one vmc_bulk_search, 500 */
+    const char *version;  /* told by /admin/status, borrowed; NULL: not told */
 };
 
 /* What the gateway asks; all borrowed. */

@@ -1,0 +1,28 @@
+/* envelope.h - the standard envelope of every answer, as JSON text. Pure. */
+#ifndef VENDGATE_GATEWAY_ENVELOPE_H
+#define VENDGATE_GATEWAY_ENVELOPE_H
+
+#include "txn/reason.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct envelope {
+    bool success;
+    enum reason reason;        /* `code`; REASON_NONE on success */
+    enum reason_action action; /* ACTION_NONE: none is told */
+    const char *message;       /* NULL: the reason's own; borrowed */
+    int64_t timeout_s;         /* `timeout`; -1: none */
+    const char *txn_ref;       /* NULL: none; borrowed */
+    const char *key;           /* a further field, "vendingMachine" ...; NULL: none */
+    json_t *value;             /* of that field; borrowed */
+};
+
+/* A failure with the reason's own message and action. `message` NULL: the reason's. */
+struct envelope envelope_refusal(enum reason reason, const char *message);
+/* free() the result. */
+char *envelope_render(const struct envelope *envelope, size_t *ret_size);
+
+#endif
