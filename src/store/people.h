@@ -18,26 +18,31 @@ struct store_integrator_row {
     bool allow_http, allow_private;
     const char *present_api_key, *present_user, *present_password;
     const char *signing_keys[STORE_SIGNING_KEYS_MAX]; /* "whsec_...", newest first; NULL ends */
-    int64_t amount_max;     /* limit of one purchase, smallest unit; 0: none */
+    int64_t amount_max; /* limit of one purchase, smallest unit; 0: none */
     bool allow_rename, allow_multi_vend, strict_codes;
-    const char *doubt_policy; /* "refund", "capture", "hold" */
+    const char *doubt_policy;    /* "refund", "capture", "hold" */
     int64_t requests_per_second; /* 0: no limit */
 };
-typedef void store_integrator_row_cb(void *arg, enum store_outcome outcome, const struct store_integrator_row *row);
+typedef void store_integrator_row_cb(void *arg, enum store_outcome outcome,
+                                     const struct store_integrator_row *row);
 /* One, or all with 0; then once with NULL. */
-void store_integrator_load(struct store *store, int64_t integrator_id, store_integrator_row_cb *callback, void *arg);
+void store_integrator_load(struct store *store, int64_t integrator_id,
+                           store_integrator_row_cb *callback, void *arg);
 
 struct store_key_row {
     int64_t key_id, integrator_id;
-    const char *kind;      /* "api_key": digest is SHA-256 hex of the key; "basic": digest is a scrypt text */
+    const char
+        *kind; /* "api_key": digest is SHA-256 hex of the key; "basic": digest is a scrypt text */
     const char *user_name; /* basic */
     const char *digest;
 };
-typedef void store_key_row_cb(void *arg, enum store_outcome outcome, const struct store_key_row *row);
+typedef void store_key_row_cb(void *arg, enum store_outcome outcome,
+                              const struct store_key_row *row);
 /* Live keys of enabled integrators; then once with NULL. */
 void store_key_load(struct store *store, store_key_row_cb *callback, void *arg);
 
-typedef void store_grant_row_cb(void *arg, enum store_outcome outcome, int64_t integrator_id, const char *vm_id);
+typedef void store_grant_row_cb(void *arg, enum store_outcome outcome, int64_t integrator_id,
+                                const char *vm_id);
 /* All grants; then once with vm_id NULL. */
 void store_grant_load(struct store *store, store_grant_row_cb *callback, void *arg);
 

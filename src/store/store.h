@@ -1,16 +1,19 @@
 /* store.h - the connection to PostgreSQL and its group commit. The only folder that knows SQL.
  *
- * Owns two asynchronous pipeline-mode connections (steps; outcomes of callbacks with asynchronous commit) and one that LISTENs. Operations
- * that wait when the previous commit's answer arrives go out together as one pipeline with one COMMIT; the answer releases
- * them all. No timer: when idle, an operation is flushed at the end of the loop turn that queued it. Loop thread only.
+ * Owns two asynchronous pipeline-mode connections (steps; outcomes of callbacks with asynchronous
+ * commit) and one that LISTENs. Operations that wait when the previous commit's answer arrives go
+ * out together as one pipeline with one COMMIT; the answer releases them all. No timer: when idle,
+ * an operation is flushed at the end of the loop turn that queued it. Loop thread only.
  *
- *   queue -> batch: BEGIN, fence FOR SHARE, operations ..., COMMIT, Sync -> answers -> callbacks in order
- *     error in a member:    ROLLBACK, then the members one by one; a bad one harms only itself (STORE_FAILED)
- *     connection lost:      before COMMIT was sent: queued again. After: UNCERTAIN - reconnect, raise our epoch (shuts the
- *                           old backend out; pg_terminate_backend after 5 s), probe each member: applied or run again
+ *   queue -> batch: BEGIN, fence FOR SHARE, operations ..., COMMIT, Sync -> answers -> callbacks in
+ * order error in a member:    ROLLBACK, then the members one by one; a bad one harms only itself
+ * (STORE_FAILED) connection lost:      before COMMIT was sent: queued again. After: UNCERTAIN -
+ * reconnect, raise our epoch (shuts the old backend out; pg_terminate_backend after 5 s), probe
+ * each member: applied or run again
  *
- * Each family of tables has a header of its own: store/txn.h, store/machine.h, store/callback.h, store/people.h; tools that may
- * block use store/tool.h. A callback runs exactly once, from the loop, never inside the call. */
+ * Each family of tables has a header of its own: store/txn.h, store/machine.h, store/callback.h,
+ * store/people.h; tools that may block use store/tool.h. A callback runs exactly once, from the
+ * loop, never inside the call. */
 #ifndef VENDGATE_STORE_H
 #define VENDGATE_STORE_H
 
@@ -28,34 +31,40 @@ struct store;
 /* What became of an operation. */
 enum store_outcome {
     STORE_APPLIED = 1, /* committed */
-    STORE_CONFLICT,    /* a guard matched no row (state, version, owner epoch, unique ref); nothing was changed */
-    STORE_FAILED,      /* PostgreSQL refused it; logged with its SQLSTATE; nothing was changed */
+    STORE_CONFLICT, /* a guard matched no row (state, version, owner epoch, unique ref); nothing was
+                       changed */
+    STORE_FAILED,   /* PostgreSQL refused it; logged with its SQLSTATE; nothing was changed */
     STORE_UNAVAILABLE, /* never sent, or the store is closing; nothing was changed */
 };
 
 struct store_options {
-    const char *conninfo;        /* libpq connection string; hosts are resolved off the loop */
-    const char *password;        /* NULL: as conninfo says; wiped by the caller */
-    const char *instance;        /* this process's name, the key of gateway_instance: 1-64 of A-Za-z0-9._- */
-    int64_t batch_max;           /* operations in one commit, 1..1024; 128 */
-    int64_t queue_max;           /* operations waiting; further ones get STORE_UNAVAILABLE; 20,000 */
-    int64_t statement_timeout_ms;/* PostgreSQL's statement_timeout, and half of our patience with a silent server */
+    const char *conninfo; /* libpq connection string; hosts are resolved off the loop */
+    const char *password; /* NULL: as conninfo says; wiped by the caller */
+    const char
+        *instance;     /* this process's name, the key of gateway_instance: 1-64 of A-Za-z0-9._- */
+    int64_t batch_max; /* operations in one commit, 1..1024; 128 */
+    int64_t queue_max; /* operations waiting; further ones get STORE_UNAVAILABLE; 20,000 */
+    int64_t statement_timeout_ms; /* PostgreSQL's statement_timeout, and half of our patience with a
+                                     silent server */
     int64_t connect_timeout_ms;
-    int64_t heartbeat_ms;        /* gateway_instance.heartbeat_at is renewed this often; 2 s */
+    int64_t heartbeat_ms; /* gateway_instance.heartbeat_at is renewed this often; 2 s */
 };
 
 struct store_handlers {
-    /* Connected, epoch taken, uncertain operations settled: operations are accepted. Also after each reconnect. */
+    /* Connected, epoch taken, uncertain operations settled: operations are accepted. Also after
+     * each reconnect. */
     void (*ready)(void *arg);
-    /* The connection was lost: new operations get STORE_UNAVAILABLE until ready() again; those in flight stay pending. */
+    /* The connection was lost: new operations get STORE_UNAVAILABLE until ready() again; those in
+     * flight stay pending. */
     void (*lost)(void *arg);
-    /* Something was changed by a tool: `what` is a table family ("integrator", "machine", "grant", ...), `key` the row; both
-     * empty: the LISTEN connection was new, reread everything. */
+    /* Something was changed by a tool: `what` is a table family ("integrator", "machine", "grant",
+     * ...), `key` the row; both empty: the LISTEN connection was new, reread everything. */
     void (*changed)(void *arg, const char *what, const char *key);
 };
 
-/* Connects in the background and keeps reconnecting (backoff with jitter, at most 2 s). 0, or a negative errno with ret_error for options that
- * can never work. A database whose schema is older or newer than this program is logged and never ready(). */
+/* Connects in the background and keeps reconnecting (backoff with jitter, at most 2 s). 0, or a
+ * negative errno with ret_error for options that can never work. A database whose schema is older
+ * or newer than this program is logged and never ready(). */
 MUST_CHECK int store_open(uv_loop_t *loop, const struct store_options *options,
                           const struct store_handlers *handlers, void *arg, struct metrics *metrics,
                           struct store **ret_store, char ret_error[static STORE_ERROR_SIZE]);
@@ -66,8 +75,8 @@ int64_t store_instance_id(const struct store *store);
 int64_t store_now_ms(const struct store *store);
 /* Operations queued or in flight, on both connections. */
 size_t store_pending(const struct store *store);
-/* Takes no new operations, answers all that are queued (those not sent after `deadline_ms` get STORE_UNAVAILABLE), then `closed` runs
- * once and the store is freed. */
+/* Takes no new operations, answers all that are queued (those not sent after `deadline_ms` get
+ * STORE_UNAVAILABLE), then `closed` runs once and the store is freed. */
 void store_close(struct store *store, int64_t deadline_ms, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -1,0 +1,122 @@
+#include "store/store_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+/* PostgreSQL's time was between what our clock showed before the question and after the answer. An
+ * offset that fits is kept, so that deadlines do not jitter with the network. */
+static void clock_learn(struct store *store, int64_t server_ms, int64_t before_ms, int64_t after_ms)
+{
+    int64_t lowest = server_ms - after_ms, highest = server_ms - before_ms;
+    if (store->clock_offset_ms < lowest || store->clock_offset_ms > highest)
+        store->clock_offset_ms = lowest + (highest - lowest) / 2;
+}
+
+/* Heartbeat
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static void heartbeat_done(struct operation *operation, enum store_outcome outcome,
+                           const PGresult *rows)
+{
+    if (outcome == STORE_APPLIED)
+        clock_learn(operation->callback.store, row_integer(rows, 0, 0),
+                    operation->callback.store->clock_asked_ms, clock_monotonic_ms());
+}
+
+static void heartbeat_send(void *arg)
+{
+    struct store *store = arg;
+    timer_start(store->heartbeat, store->options.heartbeat_ms);
+    if (!store->ready || store->closing)
+        return;
+    struct operation *operation = operation_new(STATEMENT_HEARTBEAT, heartbeat_done, NULL);
+    operation->callback.store = store;
+    store->clock_asked_ms = clock_monotonic_ms();
+    store_queue_step(store, operation);
+}
+
+/* Epoch
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static void epoch_take_unused(struct operation *operation, enum store_outcome outcome,
+                              const PGresult *rows)
+{
+    (void)operation;
+    (void)outcome;
+    (void)rows;
+}
+
+void instance_open(struct store *store, const char *name)
+{
+    store->clock_offset_ms = clock_unix_ms() - clock_monotonic_ms();
+    store->epoch_take = operation_new(STATEMENT_EPOCH_TAKE, epoch_take_unused, NULL);
+    operation_add_text(store->epoch_take, name);
+    store->heartbeat = timer_new(store->loop, heartbeat_send, store);
+    timer_start(store->heartbeat, store->options.heartbeat_ms);
+}
+
+void instance_done(struct store *store)
+{
+    operation_free(&store->epoch_take);
+    timer_free(&store->heartbeat);
+}
+
+static void ask(struct store *store, bool end_holder_first)
+{
+    const struct parameters *name = &store->epoch_take->parameters;
+    store->taking = true;
+    store->epoch_blocked = store->epoch_taken = false;
+    store->clock_asked_ms = clock_monotonic_ms();
+    if (end_holder_first)
+        connection_send(store->steps_connection, STATEMENT_EPOCH_HOLDER_END, name,
+                        store->instance_epoch);
+    else
+        connection_send(store->steps_connection, STATEMENT_EPOCH_TAKE, name, store->instance_epoch);
+    connection_sync(store->steps_connection);
+}
+
+void instance_take(struct store *store)
+{
+    ask(store, false);
+}
+
+/* Our former backend holds the row: it is still committing, or hangs. Once it has had its time
+ * (lock_timeout), it is ended. */
+static bool is_blocked(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state && (!strcmp(state, "55P03") || !strcmp(state, "57014"));
+}
+
+void instance_result(struct store *store, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 3) {
+        store->instance_epoch[0] = row_integer(result, 0, 0);
+        store->instance_epoch[1] = row_integer(result, 0, 1);
+        clock_learn(store, row_integer(result, 0, 2), store->clock_asked_ms, clock_monotonic_ms());
+        store->epoch_taken = true;
+    } else if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        store->epoch_blocked = is_blocked(result);
+        log_warning("store_epoch_not_taken",
+                    LOG_TEXT("error", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+        if (!store->epoch_blocked)
+            connection_drop(store->steps_connection, "the epoch cannot be taken");
+    }
+    PQclear(result);
+}
+
+bool instance_synced(struct store *store)
+{
+    store->taking = false;
+    if (store->epoch_taken) {
+        log_info("store_epoch_taken", LOG_INT("instance", store->instance_epoch[0]),
+                 LOG_INT("epoch", store->instance_epoch[1]));
+        return true;
+    }
+    ask(store, store->epoch_blocked);
+    return false;
+}

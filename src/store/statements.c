@@ -1,0 +1,263 @@
+#include "store/statements.h"
+
+#include "base/macros.h"
+
+/* $1 is always this process's instance_id and $2 its epoch, as of the moment of sending. A guard is
+ * a join: no row, no effect. What must not change until the commit is locked, because under READ
+ * COMMITTED a bare WHERE is not enough: FENCE holds the gateway_instance row for the whole batch,
+ * and OWNED the machine's. */
+
+/* Laid out by hand: SQL is read by its own lines. */
+// clang-format off
+
+/* The parameters that all steps of a transaction share; encoded by step_encode() in txn.c. */
+#define STEP_TYPES                                                                                 \
+    "ii"                /* $1 instance, $2 epoch */                                                \
+    "iittitiiiitiiiitit" /* $3 id .. $20 journal, see TXN_VALUES */                               \
+    "tiibtiii"          /* $21 timer .. $28 created_ms */                                          \
+    "iitttj"            /* $29 owner epoch, $30 step, $31 from, $32 event, $33 actor, $34 evidence */ \
+    "tiiiytiiI"         /* $35 machine event's name, $36 epoch, $37 seq, $38 time, $39 raw, $40 problem, $41-$43 state */ \
+    "TTIITIBi"          /* $44 kinds .. $50 renames, $51 callback to cancel */
+
+/* One row if this process and (unless $29 is 0) its hold on the machine are current, and the event's number is new. */
+#define OWNED                                                                                      \
+    " owned AS (SELECT m.vm_id FROM gateway_instance g, machine m JOIN machine_link_state s USING (vm_id)" \
+    "  WHERE g.instance_id = $1 AND g.epoch = $2 AND m.vm_id = $6"                                 \
+    "    AND m.owner_instance = $1 AND m.owner_epoch = $29"                                        \
+    "    AND ($37 IS NULL OR $36 <> s.event_epoch OR ($37 > s.mark AND $37 <> ALL (s.above)))"     \
+    "  FOR SHARE OF m)"
+
+/* From `moved` (txn_id, version), which has one row if the step applies: callbacks, their queue, the journal, the machine's event, the link's state. */
+#define CONSEQUENCES                                                                               \
+    " made AS (SELECT nextval('callback_id_seq') AS callback_id, moved.txn_id, c.*"                \
+    "   FROM moved, unnest($44, $45, $46, $47, $48, $49, $50) WITH ORDINALITY"                     \
+    "        AS c(kind, webhook_id, lane, lane_sequence, body, expires_ms, renames, n)),"          \
+    " stored AS (INSERT INTO callback (callback_id, created_at, integrator_id, txn_id, kind, webhook_id, lane, lane_sequence," \
+    "     renames, expires_at, body)"                                                              \
+    "   SELECT callback_id, now(), $4, txn_id, kind, webhook_id, lane, lane_sequence, renames," \
+    "     from_unix_ms(expires_ms), body FROM made),"                                              \
+    " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, txn_id, kind, renames)" \
+    "   SELECT callback_id, now(), $1, txn_id, kind, renames FROM made),"                          \
+    " cancelled AS (DELETE FROM callback_queue q USING moved WHERE q.callback_id = $51 AND q.owner_instance = $1" \
+    "     AND q.attempts = 0 AND NOT q.renames RETURNING q.callback_id),"                          \
+    " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"  \
+    "   SELECT callback_id, 0, now(), $1, 'cancelled' FROM cancelled),"                            \
+    " said AS (INSERT INTO machine_event (vm_id, event_epoch, seq, told_at, name, raw, body_hash, problem, txn_id, step)" \
+    "   SELECT $6, $36, $37, to_timestamp($38), $35, $39, sha256($39), $40, moved.txn_id, $30 FROM moved WHERE $35 IS NOT NULL)," \
+    " link AS (UPDATE machine_link_state s SET"                                                    \
+    "     event_epoch = CASE WHEN $36 >= s.event_epoch THEN $41 ELSE s.event_epoch END,"           \
+    "     mark = CASE WHEN $36 >= s.event_epoch THEN $42 ELSE s.mark END,"                         \
+    "     above = CASE WHEN $36 >= s.event_epoch THEN $43 ELSE s.above END,"                       \
+    "     last_event_at = CASE WHEN $36 >= s.event_epoch THEN now() ELSE s.last_event_at END,"     \
+    "     approval_n = greatest(s.approval_n, $19)"                                                \
+    "   FROM moved WHERE s.vm_id = $6 AND ($36 >= s.event_epoch OR $19 > s.approval_n))"           \
+    " INSERT INTO txn_event (txn_id, version, from_state, to_state, event, actor, evidence, callback_ids," \
+    "     cancelled_callback_id, step, instance_id)"                                               \
+    "   SELECT moved.txn_id, moved.version, $31, $8, $32, $33, $34,"                               \
+    "     ARRAY(SELECT callback_id FROM made ORDER BY n), (SELECT callback_id FROM cancelled), $30, $1 FROM moved" \
+    "   RETURNING txn_id, callback_ids, cancelled_callback_id"
+
+#define TXN_INSERT                                                                                 \
+    "INSERT INTO txn (txn_id, integrator_id, ref, vm_id, session, state, version, balance, request, item, selection, price," \
+    "     surcharge, discount, amount, approval, approval_n, journal, timer, deadline_at, lane_sequence, lock_answered," \
+    "     closed_by, outcome_code, paid_at, created_at, last_step)"                                \
+    "   SELECT id.txn_id, $4, $5, $6, coalesce(nullif($7, 0), id.txn_id), $8, $9, $10, $11, $12, $13, $14," \
+    "     $15, $16, $17, $18, $19, $20, $21, from_unix_ms($22), $23, $24,"                         \
+    "     $25, $26::integer, from_unix_ms($27), coalesce(from_unix_ms($28), now()), $30 FROM id"   \
+    "   ON CONFLICT DO NOTHING RETURNING txn_id, version"
+
+#define TXN_COLUMNS                                                                                \
+    "t.txn_id, t.integrator_id, t.ref, coalesce(t.vm_id, ''), t.session, t.state::text, t.version, t.balance, t.request," \
+    " t.item, t.selection, t.price, t.surcharge, t.discount, t.amount, coalesce(t.approval, ''), t.approval_n, t.journal," \
+    " coalesce(t.timer, 'none'), coalesce(unix_ms(t.deadline_at), 0), t.lane_sequence, t.lock_answered," \
+    " coalesce(t.closed_by, ''), t.outcome_code, unix_ms(t.created_at), coalesce(unix_ms(t.paid_at), 0)"
+
+/* $3 vm_id, $4 owner epoch */
+#define MACHINE_OWNED                                                                              \
+    " owned AS (SELECT m.vm_id FROM gateway_instance g, machine m"                                 \
+    "  WHERE g.instance_id = $1 AND g.epoch = $2 AND m.vm_id = $3 AND m.owner_instance = $1 AND m.owner_epoch = $4" \
+    "  FOR SHARE OF m)"
+
+static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = {"begin", ON_STEPS | ON_OUTCOMES, false, "", "BEGIN"},
+    [STATEMENT_FENCE] = {"fence", ON_STEPS, false, "ii",
+                         "SELECT 1 FROM gateway_instance WHERE instance_id = $1 AND epoch = $2 FOR SHARE"},
+    [STATEMENT_COMMIT] = {"commit", ON_STEPS | ON_OUTCOMES, false, "", "COMMIT"},
+    [STATEMENT_ROLLBACK] = {"rollback", ON_STEPS | ON_OUTCOMES, false, "", "ROLLBACK"},
+
+    /* Waits for a backend of our former connection that is still committing, and shuts it out. */
+    [STATEMENT_EPOCH_TAKE] = {"epoch_take", ON_STEPS, false, "iit",
+        "INSERT INTO gateway_instance AS g (name, backend_pid, backend_start)"
+        " SELECT $3, pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        " ON CONFLICT (name) DO UPDATE SET epoch = g.epoch + 1, epoch_at = now(), heartbeat_at = now(),"
+        "     backend_pid = excluded.backend_pid, backend_start = excluded.backend_start"
+        " RETURNING instance_id, epoch, unix_ms(clock_timestamp())"},
+    [STATEMENT_EPOCH_HOLDER_END] = {"epoch_holder_end", ON_STEPS, false, "iit",
+        "SELECT pg_terminate_backend(a.pid) FROM gateway_instance g JOIN pg_stat_activity a ON a.pid = g.backend_pid"
+        " WHERE g.name = $3 AND a.backend_start = g.backend_start AND a.pid <> pg_backend_pid()"},
+    [STATEMENT_HEARTBEAT] = {"heartbeat", ON_STEPS, true, "ii",
+        "UPDATE gateway_instance SET heartbeat_at = now() WHERE instance_id = $1 AND epoch = $2"
+        " RETURNING unix_ms(clock_timestamp())"},
+    [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
+    [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
+
+    [STATEMENT_TXN_BEGIN] = {"txn_begin", ON_STEPS, true, STEP_TYPES,
+        "WITH" OWNED ","
+        " id AS (SELECT nextval('txn_id_seq') AS txn_id FROM owned),"
+        " moved AS (" TXN_INSERT "),"
+        CONSEQUENCES},
+    [STATEMENT_TXN_ADVANCE] = {"txn_advance", ON_STEPS, true, STEP_TYPES,
+        "WITH" OWNED ","
+        " moved AS (UPDATE txn t SET state = $8, version = $9, balance = $10, request = $11, item = $12, selection = $13,"
+        "     price = $14, surcharge = $15, discount = $16, amount = $17, approval = $18, approval_n = $19, journal = $20,"
+        "     timer = $21, deadline_at = from_unix_ms($22), lane_sequence = $23, lock_answered = $24, closed_by = $25,"
+        "     outcome_code = $26::integer, paid_at = from_unix_ms($27), last_step = $30, updated_at = now()"
+        "   FROM owned WHERE t.txn_id = $3 AND t.vm_id = owned.vm_id AND t.version = $9 - 1 AND t.state = $31"
+        "   RETURNING t.txn_id, t.version),"
+        CONSEQUENCES},
+    /* Without an owner epoch no machine is held: a note of what an integrator said. */
+    [STATEMENT_TXN_NOTE] = {"txn_note", ON_STEPS, true, STEP_TYPES,
+        "WITH" OWNED ","
+        " moved AS (SELECT t.txn_id, t.version FROM txn t, gateway_instance g WHERE t.txn_id = $3"
+        "     AND g.instance_id = $1 AND g.epoch = $2 AND ($29 = 0 OR EXISTS (SELECT FROM owned))),"
+        CONSEQUENCES},
+    [STATEMENT_TXN_SPEND] = {"txn_spend", ON_STEPS, true, STEP_TYPES,
+        "WITH id AS (SELECT nextval('txn_id_seq') AS txn_id FROM gateway_instance g"
+        "     WHERE g.instance_id = $1 AND g.epoch = $2),"
+        " moved AS (" TXN_INSERT "),"
+        CONSEQUENCES},
+    /* Whether an uncertain step was committed: its random number stands in the journal. */
+    [STATEMENT_TXN_PROBE] = {"txn_probe", ON_STEPS, true, STEP_TYPES,
+        "SELECT txn_id, callback_ids, cancelled_callback_id FROM txn_event"
+        " WHERE txn_id = CASE WHEN $3 <> 0 THEN $3 ELSE (SELECT txn_id FROM txn WHERE integrator_id = $4 AND ref = $5) END"
+        "   AND step = $30 AND at > now() - interval '2 days'"},
+    [STATEMENT_TXN_FIND] = {"txn_find", ON_STEPS, false, "iiit",
+        "SELECT " TXN_COLUMNS " FROM txn t WHERE t.integrator_id = $3 AND t.ref = $4"},
+    [STATEMENT_TXN_FIND_APPROVAL] = {"txn_find_approval", ON_STEPS, false, "iitt",
+        "SELECT " TXN_COLUMNS " FROM txn t WHERE t.approval = $4 AND t.vm_id = $3"},
+    [STATEMENT_TXN_LOAD_LIVE] = {"txn_load_live", ON_STEPS, false, "iit",
+        "SELECT " TXN_COLUMNS ", coalesce((SELECT max(q.callback_id) FROM callback_queue q"
+        "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)"
+        " FROM txn t JOIN machine m USING (vm_id)"
+        " WHERE t.live AND (m.vm_id = $3 OR ($3 IS NULL AND m.owner_instance = $1)) ORDER BY t.txn_id"},
+
+    [STATEMENT_MACHINE_LOAD] = {"machine_load", ON_STEPS, false, "iit",
+        "SELECT m.vm_id, m.enabled, m.allow_tool, m.out_of_service, m.address, m.business_address, m.company_external_name,"
+        "     m.operator_name, m.operator_contact_number, m.photo_url, c.digests[1], c.digests[2],"
+        "     (SELECT digest FROM machine_credential k WHERE k.vm_id = m.vm_id AND k.kind = 'token' AND k.enabled),"
+        "     m.keypad::text, m.firmware, m.model, m.currency, m.scale, m.decimals, m.max_response_s, m.price_max,"
+        "     coalesce(m.owner_instance, 0), m.owner_epoch"
+        " FROM machine m, LATERAL (SELECT array_agg(k.digest ORDER BY k.credential_id) AS digests FROM machine_credential k"
+        "     WHERE k.vm_id = m.vm_id AND k.kind = 'certificate' AND k.enabled) c"
+        " WHERE $3 IS NULL OR m.vm_id = $3 ORDER BY m.vm_id"},
+    /* The link's state is read under a lock after the machine was taken, so it has what the former owner committed. */
+    [STATEMENT_MACHINE_OWN] = {"machine_own", ON_STEPS, true, "iit",
+        "WITH taken AS (UPDATE machine m SET owner_instance = $1, owner_epoch = m.owner_epoch + 1 FROM gateway_instance g"
+        "     WHERE m.vm_id = $3 AND m.enabled AND g.instance_id = $1 AND g.epoch = $2 RETURNING m.vm_id, m.owner_epoch)"
+        " SELECT t.owner_epoch, s.event_epoch, s.mark, s.above, s.approval_n, s.journal"
+        " FROM taken t JOIN machine_link_state s USING (vm_id) FOR UPDATE OF s"},
+    /* $3 vm_id, $4 owner epoch, $5 step, $6 name, $7 event epoch, $8 seq, $9 time, $10 raw, $11 problem, $12 state epoch, $13 mark,
+     * $14 above, $15 keypad, $16 planogram, $17 firmware, $18 model, $19 currency, $20 scale, $21 decimals,
+     * $22 max_response_s, $23 journal */
+    [STATEMENT_MACHINE_EVENT_SAVE] = {"machine_event_save", ON_STEPS, true, "iitiitiiiytiiIjjtttiiit",
+        "WITH" MACHINE_OWNED ","
+        " fresh AS (SELECT o.vm_id, coalesce($7 >= s.event_epoch, false) AS numbered FROM owned o"
+        "     JOIN machine_link_state s USING (vm_id)"
+        "     WHERE $8 IS NULL OR $7 <> s.event_epoch OR ($8 > s.mark AND $8 <> ALL (s.above))),"
+        " link AS (UPDATE machine_link_state s SET"
+        "     event_epoch = CASE WHEN fresh.numbered THEN $12 ELSE s.event_epoch END,"
+        "     mark = CASE WHEN fresh.numbered THEN $13 ELSE s.mark END,"
+        "     above = CASE WHEN fresh.numbered THEN $14 ELSE s.above END,"
+        "     last_event_at = now(), journal = coalesce($23, s.journal)"
+        "   FROM fresh WHERE s.vm_id = fresh.vm_id),"
+        " told AS (UPDATE machine m SET keypad = coalesce($15, m.keypad), firmware = coalesce($17, m.firmware),"
+        "     model = coalesce($18, m.model), currency = coalesce($19, m.currency), scale = coalesce($20, m.scale),"
+        "     decimals = coalesce($21, m.decimals), max_response_s = coalesce($22, m.max_response_s)"
+        "   FROM fresh WHERE m.vm_id = fresh.vm_id AND coalesce($15::text, $17, $18, $19, $20::text, $21::text, $22::text) IS NOT NULL),"
+        " coils AS (SELECT DISTINCT ON (c.code) fresh.vm_id, c.* FROM fresh, jsonb_to_recordset($16)"
+        "     AS c(code bigint, formatted_code text, name text, placeholder boolean, price bigint, capacity bigint,"
+        "          restock_count bigint, current_stock bigint) ORDER BY c.code),"
+        " gone AS (DELETE FROM coil USING fresh WHERE coil.vm_id = fresh.vm_id AND $16 IS NOT NULL"
+        "     AND NOT EXISTS (SELECT FROM coils c WHERE c.code = coil.code)),"
+        " put AS (INSERT INTO coil (vm_id, code, formatted_code, name, placeholder, price, capacity, restock_count, current_stock)"
+        "   SELECT vm_id, code, formatted_code, name, coalesce(placeholder, false), price, capacity, restock_count, current_stock"
+        "     FROM coils"
+        "   ON CONFLICT (vm_id, code) DO UPDATE SET formatted_code = excluded.formatted_code, name = excluded.name,"
+        "     placeholder = excluded.placeholder, price = excluded.price, capacity = excluded.capacity,"
+        "     restock_count = excluded.restock_count, current_stock = excluded.current_stock, updated_at = now())"
+        " INSERT INTO machine_event (vm_id, event_epoch, seq, told_at, name, raw, body_hash, problem, step)"
+        "   SELECT vm_id, $7, $8, to_timestamp($9), $6, $10, sha256($10), $11, $5 FROM fresh RETURNING 1"},
+    [STATEMENT_MACHINE_EVENT_PROBE] = {"machine_event_probe", ON_STEPS, true, "iitiitiiiytiiIjjtttiiit",
+        "SELECT 1 FROM machine_event WHERE vm_id = $3 AND step = $5 AND received_at > now() - interval '2 days'"},
+    [STATEMENT_MACHINE_EVENT_COMPARE] = {"machine_event_compare", ON_STEPS, false, "iitiiy",
+        "SELECT bool_or(body_hash = sha256($6)) FROM machine_event WHERE vm_id = $3 AND event_epoch = $4 AND seq = $5"},
+    [STATEMENT_MACHINE_JOURNAL_SAVE] = {"machine_journal_save", ON_STEPS, true, "iitit",
+        "WITH" MACHINE_OWNED
+        " UPDATE machine_link_state s SET journal = $5 FROM owned WHERE s.vm_id = owned.vm_id RETURNING 1"},
+    [STATEMENT_MACHINE_PRESENCE_SAVE] = {"machine_presence_save", ON_STEPS, true, "iitibt",
+        "WITH" MACHINE_OWNED
+        " UPDATE machine_link_state s SET online = $5, presence_reason = $6, presence_at = now()"
+        "   FROM owned WHERE s.vm_id = owned.vm_id RETURNING 1"},
+
+    [STATEMENT_INTEGRATOR_LOAD] = {"integrator_load", ON_STEPS, false, "iii",
+        "SELECT i.integrator_id, i.name, i.enabled, e.callback_url, e.callback_ca_file, coalesce(e.allow_http, false),"
+        "     coalesce(e.allow_private, false), e.present_api_key, e.present_user, e.present_password,"
+        "     s.secrets[1], s.secrets[2], s.secrets[3], s.secrets[4],"
+        "     i.amount_max, i.allow_rename, i.allow_multi_vend, i.strict_codes, i.doubt_policy, i.requests_per_second"
+        " FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id), LATERAL ("
+        "     SELECT array_agg(k.secret ORDER BY k.created_at DESC, k.signing_key_id DESC) AS secrets"
+        "     FROM integrator_signing_key k WHERE k.integrator_id = i.integrator_id AND k.retired_at IS NULL) s"
+        " WHERE $3 = 0 OR i.integrator_id = $3 ORDER BY i.integrator_id"},
+    [STATEMENT_KEY_LOAD] = {"key_load", ON_STEPS, false, "ii",
+        "SELECT k.key_id, k.integrator_id, k.kind, k.user_name, k.digest FROM integrator_key k"
+        " JOIN integrator i USING (integrator_id) WHERE i.enabled AND k.revoked_at IS NULL ORDER BY k.key_id"},
+    [STATEMENT_GRANT_LOAD] = {"grant_load", ON_STEPS, false, "ii",
+        "SELECT integrator_id, vm_id FROM machine_grant ORDER BY integrator_id, vm_id"},
+
+    [STATEMENT_CALLBACK_LOAD] = {"callback_load", ON_STEPS, false, "iiii",
+        "SELECT c.callback_id, c.integrator_id, coalesce(c.txn_id, 0), c.lane, c.lane_sequence, unix_ms(c.expires_at), c.kind,"
+        "     c.webhook_id, c.body, q.attempts, c.renames"
+        " FROM (SELECT * FROM callback_queue WHERE owner_instance = $1 AND NOT parked AND callback_id > $3"
+        "       ORDER BY callback_id LIMIT $4) q JOIN callback c USING (callback_id, created_at)"
+        " ORDER BY c.lane, c.lane_sequence, c.callback_id"},
+    /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
+     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. */
+    [STATEMENT_CALLBACK_ATTEMPT] = {"callback_attempt", ON_OUTCOMES, false, "iiiiiiiiiititttt",
+        "WITH attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
+        "     first_byte_us, total_us, remote, http_status, result, error, answer, fate)"
+        "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15, $16)"
+        "   ON CONFLICT DO NOTHING),"
+        " kept AS (UPDATE callback_queue SET attempts = greatest(attempts, $4::integer), last_attempt_at = from_unix_ms($5),"
+        "     parked = $16 = 'parked'"
+        "   WHERE callback_id = $3 AND owner_instance = $1 AND $16 IN ('pending', 'parked'))"
+        " DELETE FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 AND $16 NOT IN ('pending', 'parked')"},
+    /* $3 callback, $4 now, $5 fate */
+    [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
+        "WITH fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
+        "   VALUES ($3, 0, from_unix_ms($4), $1, $5) ON CONFLICT DO NOTHING),"
+        " kept AS (UPDATE callback_queue SET parked = true WHERE callback_id = $3 AND owner_instance = $1 AND $5 = 'parked')"
+        " DELETE FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 AND $5 <> 'parked'"},
+};
+// clang-format on
+
+const struct statement_info *statement_info(enum statement statement)
+{
+    assert(statement > STATEMENT_NONE && statement < STATEMENT_COUNT);
+    return &STATEMENTS[statement];
+}
+
+unsigned statement_type_oid(char letter)
+{
+    static const struct {
+        char letter;
+        unsigned oid;
+    } TYPES[] = {
+        {'i', 20},   {'t', 25},   {'b', 16},   {'y', 17},
+        {'j', 3802}, {'I', 1016}, {'T', 1009}, {'B', 1000},
+    };
+    size_t i = 0;
+    while (i < ARRAY_SIZE(TYPES) && TYPES[i].letter != letter)
+        i++;
+    assert(i < ARRAY_SIZE(TYPES)); /* the letters stand in the table above */
+    return TYPES[i].oid;
+}

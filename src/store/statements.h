@@ -1,0 +1,73 @@
+/* statements.h - every statement that the daemon runs: one table, prepared at each connect.
+ * Internal to store/. */
+#ifndef VENDGATE_STORE_STATEMENTS_H
+#define VENDGATE_STORE_STATEMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum statement {
+    STATEMENT_NONE = 0,
+    /* around a batch */
+    STATEMENT_BEGIN,
+    STATEMENT_FENCE,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    /* this process */
+    STATEMENT_EPOCH_TAKE,
+    STATEMENT_EPOCH_HOLDER_END,
+    STATEMENT_HEARTBEAT,
+    STATEMENT_LISTEN,
+    STATEMENT_PING,
+    /* transactions */
+    STATEMENT_TXN_BEGIN,
+    STATEMENT_TXN_ADVANCE,
+    STATEMENT_TXN_NOTE,
+    STATEMENT_TXN_SPEND,
+    STATEMENT_TXN_PROBE,
+    STATEMENT_TXN_FIND,
+    STATEMENT_TXN_FIND_APPROVAL,
+    STATEMENT_TXN_LOAD_LIVE,
+    /* machines */
+    STATEMENT_MACHINE_LOAD,
+    STATEMENT_MACHINE_OWN,
+    STATEMENT_MACHINE_EVENT_SAVE,
+    STATEMENT_MACHINE_EVENT_PROBE,
+    STATEMENT_MACHINE_EVENT_COMPARE,
+    STATEMENT_MACHINE_JOURNAL_SAVE,
+    STATEMENT_MACHINE_PRESENCE_SAVE,
+    /* people */
+    STATEMENT_INTEGRATOR_LOAD,
+    STATEMENT_KEY_LOAD,
+    STATEMENT_GRANT_LOAD,
+    /* callbacks */
+    STATEMENT_CALLBACK_LOAD,
+    STATEMENT_CALLBACK_ATTEMPT,
+    STATEMENT_CALLBACK_SETTLE,
+    STATEMENT_COUNT
+};
+
+/* On which connection a statement is prepared. */
+enum {
+    ON_STEPS = 1,
+    ON_OUTCOMES = 2,
+    ON_NEWS = 4,
+};
+
+#define PARAMETERS_MAX 56
+
+struct statement_info {
+    const char *name;  /* its name in PostgreSQL and in metrics */
+    unsigned on;       /* ON_STEPS | ... */
+    bool guarded;      /* a row means that it applied, none a conflict; else rows are data */
+    const char *types; /* of $1, $2, ...: i bigint, t text, b boolean, y bytea, j jsonb, I bigint[],
+                          T text[], B boolean[] */
+    const char *sql;
+};
+
+/* Never NULL; `statement` is none of NONE and COUNT. */
+const struct statement_info *statement_info(enum statement statement);
+/* Type of one letter as PostgreSQL counts it (pg_type.oid). */
+unsigned statement_type_oid(char letter);
+
+#endif

@@ -1,0 +1,57 @@
+/* store_internal.h - the store as its own files see it. Internal to store/. */
+#ifndef VENDGATE_STORE_INTERNAL_H
+#define VENDGATE_STORE_INTERNAL_H
+
+#include "base/timer.h"
+#include "store/batch.h"
+#include "store/connection.h"
+#include "store/operation.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store {
+    uv_loop_t *loop;
+    struct store_options options; /* texts in it are gone */
+    struct store_handlers handlers;
+    void *arg;
+    struct metrics *metrics;
+
+    struct connection *steps_connection, *outcomes_connection, *news_connection;
+    struct batcher *steps, *outcomes;
+
+    int64_t instance_epoch[2];       /* instance_id and epoch; 0 before the first connect */
+    struct operation *epoch_take;    /* its parameters: this process's name */
+    bool taking;                     /* the epoch is being taken; answers belong to instance.c */
+    bool epoch_blocked, epoch_taken; /* what its answer was */
+
+    int64_t clock_offset_ms; /* PostgreSQL's clock minus our monotonic one */
+    int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
+    struct timer *heartbeat, *ping;
+
+    bool ready, closing, overdue;
+    struct timer *close_deadline;
+    void (*closed)(void *arg);
+    void *closed_arg;
+    uint64_t attempts_dropped;
+};
+
+/* Each takes the operation. */
+void store_queue_step(struct store *store, struct operation *operation);
+void store_queue_outcome(struct store *store, struct operation *operation);
+
+/* instance.c: this process's row, its epoch, its heartbeat and PostgreSQL's clock. */
+void instance_open(struct store *store, const char *name);
+void instance_done(struct store *store);
+void instance_take(struct store *store);
+void instance_result(struct store *store, PGresult *result);
+/* True: the epoch is ours. */
+bool instance_synced(struct store *store);
+
+/* listen.c: the connection that hears of changes. */
+MUST_CHECK int listen_open(struct store *store, const struct connection_options *options,
+                           char ret_error[static STORE_ERROR_SIZE]);
+void listen_done(struct store *store);
+
+#endif

@@ -1,0 +1,190 @@
+#include "store/tool_statements.h"
+
+#include "base/macros.h"
+
+#include <string.h>
+
+static const struct tool_statement STATEMENTS[] = {
+    /* name, url, ca file, allow http, allow private, presented key, user, password, signing secret,
+     * api key's digest, basic user, basic digest */
+    {"integrator_add", 12,
+     "WITH i AS (INSERT INTO integrator (name) VALUES ($1) RETURNING integrator_id, name),"
+     " e AS (INSERT INTO integrator_endpoint (integrator_id, callback_url, callback_ca_file, "
+     "allow_http, allow_private,"
+     "           present_api_key, present_user, present_password)"
+     "       SELECT integrator_id, $2, $3, $4::boolean, $5::boolean, $6, $7, $8 FROM i),"
+     " s AS (INSERT INTO integrator_signing_key (integrator_id, secret) SELECT integrator_id, $9 "
+     "FROM i),"
+     " a AS (INSERT INTO integrator_key (integrator_id, kind, digest) SELECT integrator_id, "
+     "'api_key', $10 FROM i),"
+     " b AS (INSERT INTO integrator_key (integrator_id, kind, user_name, digest)"
+     "       SELECT integrator_id, 'basic', $11, $12 FROM i)"
+     " SELECT integrator_id AS id, name FROM i"},
+    {"integrator_list", 0,
+     "SELECT i.integrator_id AS id, i.name, i.enabled, e.callback_url,"
+     "       (SELECT count(*) FROM machine_grant g WHERE g.integrator_id = i.integrator_id) AS "
+     "machines"
+     "  FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id) ORDER BY i.name"},
+    {"integrator_show", 1,
+     "SELECT i.integrator_id AS id, i.name, i.enabled, i.created_at, i.amount_max, "
+     "i.requests_per_second, i.allow_rename,"
+     "       i.allow_multi_vend, i.strict_codes, i.doubt_policy, e.callback_url, "
+     "e.callback_ca_file, e.allow_http,"
+     "       e.allow_private, e.present_api_key IS NOT NULL AS presents_api_key, e.present_user AS "
+     "presents_user,"
+     "       (SELECT coalesce(jsonb_agg(jsonb_build_object('key', k.key_id, 'kind', k.kind, "
+     "'user', k.user_name,"
+     "            'created_at', k.created_at, 'revoked_at', k.revoked_at) ORDER BY k.key_id), '[]')"
+     "          FROM integrator_key k WHERE k.integrator_id = i.integrator_id) AS keys,"
+     "       (SELECT count(*) FROM integrator_signing_key s WHERE s.integrator_id = i.integrator_id"
+     "           AND s.retired_at IS NULL) AS signing_keys,"
+     "       (SELECT coalesce(jsonb_agg(g.vm_id ORDER BY g.vm_id), '[]') FROM machine_grant g"
+     "         WHERE g.integrator_id = i.integrator_id) AS machines"
+     "  FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id) WHERE i.name = $1"},
+    {"integrator_enable", 2,
+     "UPDATE integrator SET enabled = $2::boolean WHERE name = $1 RETURNING integrator_id AS id, "
+     "name, enabled"},
+    /* integrator, kind, user, digest */
+    {"key_add", 4,
+     "INSERT INTO integrator_key (integrator_id, kind, user_name, digest)"
+     " SELECT integrator_id, $2, $3, $4 FROM integrator WHERE name = $1 RETURNING key_id AS key, "
+     "kind, user_name AS user"},
+    {"key_revoke", 2,
+     "UPDATE integrator_key k SET revoked_at = now() FROM integrator i"
+     " WHERE k.integrator_id = i.integrator_id AND i.name = $1 AND k.key_id = $2::bigint AND "
+     "k.revoked_at IS NULL"
+     " RETURNING k.key_id AS key, k.kind, k.revoked_at"},
+
+    /* vm_id, allow_tool, operator, address, business address, company, contact, photo */
+    {"machine_add", 8,
+     "INSERT INTO machine (vm_id, allow_tool, operator_name, address, business_address, "
+     "company_external_name,"
+     "                     operator_contact_number, photo_url)"
+     " VALUES ($1, $2::boolean, $3, $4, $5, $6, $7, $8) RETURNING vm_id, enabled, allow_tool"},
+    {"machine_list", 0,
+     "SELECT m.vm_id, m.enabled, s.online, s.presence_at AS since, t.state AS transaction, g.name "
+     "AS owner, m.operator_name,"
+     "       m.model, m.firmware"
+     "  FROM machine m JOIN machine_link_state s USING (vm_id) LEFT JOIN txn t ON t.vm_id = "
+     "m.vm_id AND t.live"
+     "  LEFT JOIN gateway_instance g ON g.instance_id = m.owner_instance ORDER BY m.vm_id"},
+    {"machine_show", 1,
+     "SELECT m.vm_id, m.enabled, m.out_of_service, m.allow_tool, m.created_at, m.operator_name, "
+     "m.operator_contact_number,"
+     "       m.company_external_name, m.address, m.business_address, m.photo_url, m.price_max, "
+     "m.model, m.firmware,"
+     "       m.currency, m.scale, m.decimals, m.max_response_s, m.keypad IS NOT NULL AS keypad, "
+     "s.online, s.presence_at,"
+     "       s.presence_reason, s.last_event_at, s.event_epoch, s.mark, s.approval_n, s.journal, "
+     "g.name AS owner,"
+     "       m.owner_epoch,"
+     "       (SELECT coalesce(jsonb_agg(jsonb_build_object('credential', c.credential_id, 'kind', "
+     "c.kind, 'digest', c.digest,"
+     "            'enabled', c.enabled, 'created_at', c.created_at) ORDER BY c.credential_id), "
+     "'[]')"
+     "          FROM machine_credential c WHERE c.vm_id = m.vm_id) AS credentials,"
+     "       (SELECT coalesce(jsonb_agg(i.name ORDER BY i.name), '[]') FROM machine_grant r"
+     "          JOIN integrator i USING (integrator_id) WHERE r.vm_id = m.vm_id) AS integrators,"
+     "       (SELECT count(*) FROM coil WHERE coil.vm_id = m.vm_id) AS coils"
+     "  FROM machine m JOIN machine_link_state s USING (vm_id)"
+     "  LEFT JOIN gateway_instance g ON g.instance_id = m.owner_instance WHERE m.vm_id = $1"},
+    {"machine_enable", 2,
+     "UPDATE machine SET enabled = $2::boolean WHERE vm_id = $1 RETURNING vm_id, enabled"},
+    /* vm_id, digest of the public key */
+    {"certificate_add", 2,
+     "INSERT INTO machine_credential (vm_id, kind, digest) SELECT vm_id, 'certificate', $2 FROM "
+     "machine WHERE vm_id = $1"
+     " RETURNING credential_id AS credential, vm_id, digest AS fingerprint"},
+    /* vm_id, digest of the token; it takes the place of an older one */
+    {"token_set", 2,
+     "INSERT INTO machine_credential (vm_id, kind, digest) SELECT vm_id, 'token', $2 FROM machine "
+     "WHERE vm_id = $1"
+     " ON CONFLICT (vm_id) WHERE enabled AND kind = 'token' DO UPDATE SET digest = "
+     "excluded.digest, created_at = now()"
+     " RETURNING credential_id AS credential, vm_id"},
+    {"credential_disable", 2,
+     "UPDATE machine_credential SET enabled = false WHERE vm_id = $1 AND credential_id = "
+     "$2::bigint AND enabled"
+     " RETURNING credential_id AS credential, vm_id, kind, enabled"},
+
+    {"grant_add", 2,
+     "WITH found AS (SELECT i.integrator_id, i.name, m.vm_id FROM integrator i, machine m WHERE "
+     "i.name = $1 AND m.vm_id = $2),"
+     " added AS (INSERT INTO machine_grant (integrator_id, vm_id) SELECT integrator_id, vm_id FROM "
+     "found"
+     "           ON CONFLICT DO NOTHING)"
+     " SELECT name AS integrator, vm_id FROM found"},
+    {"grant_remove", 2,
+     "DELETE FROM machine_grant g USING integrator i WHERE i.integrator_id = g.integrator_id AND "
+     "i.name = $1 AND g.vm_id = $2"
+     " RETURNING i.name AS integrator, g.vm_id"},
+
+    /* ref, integrator or NULL */
+    {"txn_find", 2,
+     "SELECT t.txn_id, i.name AS integrator, t.ref, t.vm_id, t.state, t.selection, t.price, "
+     "t.surcharge, t.discount, t.amount,"
+     "       t.approval, t.session, t.version, t.timer, t.deadline_at, t.closed_by, "
+     "t.outcome_code, t.created_at, t.paid_at,"
+     "       t.updated_at"
+     "  FROM txn t JOIN integrator i USING (integrator_id) WHERE t.ref = $1 AND ($2::text IS NULL "
+     "OR i.name = $2)"
+     " ORDER BY t.txn_id"},
+    {"txn_timeline", 1,
+     "SELECT at, source, what, detail FROM txn_timeline WHERE txn_id = $1::bigint"
+     " ORDER BY at, array_position('{machine,step,callback,attempt}', source)"},
+    /* integrator, machine, state (each or NULL), limit */
+    {"txn_list", 4,
+     "SELECT t.txn_id, i.name AS integrator, t.ref, t.vm_id, t.state, t.selection, t.amount, "
+     "t.closed_by, t.outcome_code,"
+     "       t.created_at, t.updated_at"
+     "  FROM txn t JOIN integrator i USING (integrator_id)"
+     " WHERE ($1::text IS NULL OR i.name = $1) AND ($2::text IS NULL OR t.vm_id = $2) AND "
+     "($3::text IS NULL OR t.state = $3)"
+     " ORDER BY t.txn_id DESC LIMIT $4::bigint"},
+    {"callback_list", 0, "SELECT * FROM callback_waiting ORDER BY callback_id"},
+    {"instance_list", 0,
+     "SELECT instance_id AS id, name, epoch, epoch_at, heartbeat_at, now() - heartbeat_at < "
+     "interval '10 s' AS alive,"
+     "       (SELECT count(*) FROM machine m WHERE m.owner_instance = g.instance_id) AS machines"
+     "  FROM gateway_instance g ORDER BY name"},
+    {"maintain", 1, "SELECT make_partitions($1::integer) AS partitions_made"},
+};
+
+const struct tool_statement *tool_statement_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(STATEMENTS); i++)
+        if (!strcmp(STATEMENTS[i].name, name))
+            return &STATEMENTS[i];
+    return NULL;
+}
+
+const struct tool_statement *tool_statements(size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(STATEMENTS);
+    return STATEMENTS;
+}
+
+static const struct {
+    const char *constraint, *meaning;
+} CONSTRAINTS[] = {
+    {"integrator_name_unique", "an integrator of this name exists already"},
+    {"integrator_name_form", "a name is 1 to 64 of A-Z a-z 0-9 . _ -"},
+    {"integrator_key_api_key_unique", "this API key is in use already"},
+    {"integrator_key_user_unique", "this Basic user name is in use already"},
+    {"integrator_key_user_form", "a Basic user name is 1 to 64 characters without ':'"},
+    {"endpoint_url_form",
+     "the callback URL must be http(s)://host[:port][/path], without user and blanks"},
+    {"endpoint_https", "a callback URL with plain http needs --allow-http"},
+    {"machine_pkey", "this machine exists already"},
+    {"machine_vm_id_form", "a vm_id is 1 to 64 of A-Z a-z 0-9 . _ -"},
+    {"machine_credential_unique", "this key or token is registered already"},
+    {"machine_credential_two", "the machine has two live certificates already: disable one first"},
+};
+
+const char *tool_constraint_meaning(const char *constraint)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(CONSTRAINTS); i++)
+        if (!strcmp(CONSTRAINTS[i].constraint, constraint))
+            return CONSTRAINTS[i].meaning;
+    return NULL;
+}
