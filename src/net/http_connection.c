@@ -27,13 +27,14 @@ struct http_connection {
     enum http_state state;
     bool passed_empty_line; /* one before a head is allowed (RFC 9112 section 2.2) */
     bool answer_begun, answer_done, reading_paused;
-    bool announced;   /* `gone` is owed */
-    struct buffer in; /* came in, and could not be looked at yet */
-    size_t scanned;   /* of a head that is not complete */
+    bool announced;    /* `gone` is owed */
+    struct buffer in;  /* came in, and could not be looked at yet */
+    size_t scanned;    /* of a head that is not complete */
+    const uint8_t *up; /* checked, not yet written to the pipe; borrowed from the bytes at work */
+    size_t up_size;
     struct http_body body;
     struct http_answer answer;
-    struct http_pipe
-        *pipe; /* NULL until the first request has passed, and after the far end closed */
+    struct http_pipe *pipe; /* NULL until the first request has passed, and after the end */
     struct timer *deadline;
     struct http_connection *prev, *next;
 };
@@ -141,13 +142,26 @@ static void connection_body_over(struct http_connection *connection)
         connection_bound_answer(connection);
 }
 
+/* Writes what was passed on so far; a head and its body mostly go in one write. */
+static void connection_flush_up(struct http_connection *connection)
+{
+    size_t size = connection->up_size;
+    connection->up_size = 0;
+    if (size == 0 || !connection->pipe ||
+        http_pipe_write(connection->pipe, connection->up, size) == 0)
+        return;
+    connection->state = HTTP_OVER; /* cannot be: reading pauses long before */
+    net_stream_abort(connection->stream);
+}
+
 static void connection_pass_on(struct http_connection *connection, const uint8_t *bytes,
                                size_t size)
 {
-    if (size == 0 || !connection->pipe || http_pipe_write(connection->pipe, bytes, size) == 0)
-        return;
-    connection->state = HTTP_OVER;
-    net_stream_abort(connection->stream);
+    if (connection->up_size > 0 && connection->up + connection->up_size != bytes)
+        connection_flush_up(connection);
+    if (connection->up_size == 0)
+        connection->up = bytes;
+    connection->up_size += size;
 }
 
 static void pipe_data(void *arg, const uint8_t *bytes, size_t size);
@@ -192,7 +206,7 @@ static void connection_begin_request(struct http_connection *connection, const u
     size_t rest = head->skip_at + head->skip_size;
     connection_pass_on(connection, bytes, head->skip_at);
     connection_pass_on(connection, bytes + rest, size - rest);
-    if (connection->state == HTTP_BODY && head->framing == HTTP_FRAMING_NONE)
+    if (head->framing == HTTP_FRAMING_NONE)
         connection_body_over(connection);
 }
 
@@ -247,8 +261,6 @@ static size_t connection_take_body(struct http_connection *connection, const uin
     enum http_body_verdict verdict;
     size_t taken = http_body_take(&connection->body, bytes, size, &verdict);
     connection_pass_on(connection, bytes, taken);
-    if (connection->state != HTTP_BODY)
-        return taken;
     if (verdict == HTTP_BODY_DONE)
         connection_body_over(connection);
     else if (verdict == HTTP_BODY_BAD)
@@ -276,6 +288,7 @@ static size_t connection_work(struct http_connection *connection, const uint8_t 
         if (taken == 0)
             break;
     }
+    connection_flush_up(connection);
     bool no_more = connection->state == HTTP_OVER || connection->state == HTTP_LAST_ANSWER;
     return no_more ? size : used;
 }
@@ -384,8 +397,10 @@ static void stream_closed(void *user, enum net_close_reason reason)
     buffer_done(&connection->in);
     DL_DELETE(front->connections, connection);
     front->connection_count--;
+    front->telling = true;
     if (connection->announced && front->listener)
         front->handlers.gone(front->arg, connection->id);
+    front->telling = false;
     free(connection);
     http_front_free_if_done(front);
 }

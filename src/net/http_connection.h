@@ -28,7 +28,8 @@ struct http_front {
     size_t connection_count;
     uint64_t last_connection;
     bool stopped;
-    struct metric_cell *heads;                       /* passed on */
+    bool telling;              /* `gone` is on the stack, and may free the front */
+    struct metric_cell *heads; /* passed on */
     struct metric_cell *refused[HTTP_REFUSAL_COUNT]; /* by enum http_refusal */
     uint8_t scratch[HTTP_PIPE_READ_SIZE];
 };

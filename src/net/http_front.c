@@ -83,7 +83,7 @@ void http_front_stop(struct http_front *front)
 
 void http_front_free_if_done(struct http_front *front)
 {
-    if (!front->listener && front->connection_count == 0)
+    if (!front->listener && front->connection_count == 0 && !front->telling)
         free(front);
 }
 

@@ -7,7 +7,9 @@
  * limits), chunked bodies too (no extensions, no trailers). A refused request is answered here and
  * the connection closed; of a refused head not one byte goes up. Requests of one connection go up
  * one by one: the next only when the answer before it is out. Wall-clock deadlines bound each head,
- * each body and idleness. Loop thread only. */
+ * each body and idleness. The
+ * library's own time-outs are best switched off: a deadline here always comes with an answer or a
+ * clean end. Loop thread only. */
 #ifndef VENDGATE_NET_HTTP_FRONT_H
 #define VENDGATE_NET_HTTP_FRONT_H
 

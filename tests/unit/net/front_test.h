@@ -22,7 +22,7 @@ struct gateway {
     char peer[64];
     unsigned connections, gone;
     uint64_t last_gone;
-    bool refuse;
+    bool refuse, free_when_gone;
 };
 
 static struct gateway gateway;
@@ -45,6 +45,8 @@ static inline void gone(void *arg, uint64_t connection)
     struct gateway *self = arg;
     self->gone++;
     self->last_gone = connection;
+    if (self->free_when_gone)
+        http_front_free(&self->front);
 }
 
 static inline const char *refusal(void *arg, enum http_refusal which)

@@ -232,7 +232,6 @@ START_TEST(a_bad_chunk_is_refused_and_the_library_sees_the_end)
     struct client client = connect_client();
     client_write_text(&client, POST "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\n\r\n");
     expect_refused(&client, "400");
-    (void)far_read(1);
     PUMP_UNTIL(&gateway.loop, recv(gateway.far, &(char){0}, 1, 0) == 0);
     client_drop(&client);
 }

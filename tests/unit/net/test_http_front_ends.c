@@ -162,6 +162,19 @@ START_TEST(a_freed_front_calls_nobody)
 }
 END_TEST
 
+START_TEST(the_front_may_be_freed_when_its_last_connection_goes)
+{
+    gateway.free_when_gone = true;
+    front_open();
+    struct client client = connect_client();
+    client_write_text(&client, GET("/"));
+    expect_up(GET("/"));
+    client_drop(&client);
+    PUMP_UNTIL(&gateway.loop, gateway.gone == 1);
+    ck_assert_ptr_null(gateway.front);
+}
+END_TEST
+
 static void add_deadlines(TCase *cases)
 {
     tcase_add_test(cases, a_slow_head_is_refused_however_lively_it_drips);
@@ -178,6 +191,7 @@ static void add_ends(TCase *cases)
     tcase_add_test(cases, an_answer_to_nothing_is_never_sent);
     tcase_add_test(cases, a_stopped_front_lets_the_running_request_finish);
     tcase_add_test(cases, a_freed_front_calls_nobody);
+    tcase_add_test(cases, the_front_may_be_freed_when_its_last_connection_goes);
 }
 
 int main(void)
