@@ -27,7 +27,7 @@ static struct machine_command command_for(const struct live *live, enum machine_
 static int64_t balance_clamped(const struct live *live)
 {
     struct txn_limits limits;
-    machine_limits(live->machine, live->txn.integrator_id, &limits);
+    broker_machine_limits(live->machine, live->txn.integrator_id, &limits);
     int64_t most = MDB_AMOUNT_MAX * limits.scale;
     int64_t balance = live->txn.balance;
     return balance != TXN_BALANCE_UNKNOWN && balance > most ? most : balance;
@@ -39,7 +39,7 @@ static void send_lock(struct live *live)
     struct machine_command command = command_for(live, MACHINE_OP_LOCK, options->lock_ack_ms);
     command.timeout_s = (options->selection_ms + options->payment_ms) / 1000 + SESSION_MARGIN_S;
     command.balance = balance_clamped(live);
-    machine_send(live->machine, &command);
+    broker_machine_send(live->machine, &command);
 }
 
 static void send_approve(struct live *live)
@@ -56,7 +56,7 @@ static void send_approve(struct live *live)
     if (live->approve_since_ms == 0)
         live->approve_since_ms = clock_monotonic_ms();
     live->approve_received = false;
-    machine_send(live->machine, &command);
+    broker_machine_send(live->machine, &command);
     timer_start(live->nudge, options->approve_ack_ms);
 }
 
@@ -68,7 +68,7 @@ void act_query(struct live *live)
     struct machine_command command = command_for(live, MACHINE_OP_QUERY, options->query_every_ms);
     command.n = live->txn.approval_n;
     snprintf(command.approval, sizeof command.approval, "%s", live->txn.approval);
-    machine_send(live->machine, &command);
+    broker_machine_send(live->machine, &command);
     timer_start(live->nudge, options->query_every_ms);
 }
 
@@ -80,10 +80,10 @@ static void send_release(struct live *live)
     if (live->txn.request >= 0 && !txn_state_money(live->txn.state) &&
         live->txn.approval[0] == '\0') {
         struct machine_command deny = command_for(live, MACHINE_OP_DENY, RELEASE_TTL_MS);
-        machine_send(machine, &deny);
+        broker_machine_send(machine, &deny);
     }
     struct machine_command unlock = command_for(live, MACHINE_OP_UNLOCK, RELEASE_TTL_MS);
-    machine_send(machine, &unlock);
+    broker_machine_send(machine, &unlock);
 }
 
 /* Why the lock call fails, by the event that ended LOCKING. */

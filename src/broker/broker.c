@@ -130,7 +130,7 @@ void broker_free(struct broker **broker)
     struct machine *machine, *next;
     HASH_ITER (hh, old->machines, machine, next) {
         struct machine *gone = machine;
-        machine_free(&gone);
+        broker_machine_free(&gone);
     }
     mailbox_due(old);
     timer_free(&old->due_timer);

@@ -65,5 +65,5 @@ void act_keys(struct live *live, const struct call *call)
     };
     memcpy(command.keys, call->keys, sizeof command.keys);
     live->keys_sent_ms = clock_monotonic_ms();
-    machine_send(live->machine, &command);
+    broker_machine_send(live->machine, &command);
 }

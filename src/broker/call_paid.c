@@ -20,7 +20,7 @@ static void link_probe(struct machine *machine)
                                       .request = -1,
                                       .n = 0,
                                       .approval = PROBE_APPROVAL};
-    machine_send(machine, &command);
+    broker_machine_send(machine, &command);
 }
 
 static void plan_pay(struct plan *plan, const struct machine *machine, const struct call *call,
@@ -52,10 +52,10 @@ void call_paid_work(struct machine *machine, struct input *input)
         .discount = call->discount,
         .surcharge = call->surcharge,
         .now_ms = store_now_ms(machine->broker->store),
-        .link_up = machine_up(machine),
+        .link_up = broker_machine_up(machine),
         .link_known = machine->presence >= PRESENCE_ARRIVED,
     };
-    machine_limits(machine, call->integrator_id, &limits);
+    broker_machine_limits(machine, call->integrator_id, &limits);
     txn_judge_payment(&live->txn, &payment, &limits, &verdict);
     if (verdict.reason == REASON_MACHINE_RECONCILING && machine->presence == PRESENCE_ONLINE)
         link_probe(machine);

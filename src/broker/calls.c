@@ -132,7 +132,7 @@ void broker_lock(struct broker *broker, const struct broker_lock_call *given,
     if (!machine_exists_for(call))
         call_refuse_later(call, REASON_MACHINE_UNKNOWN);
     else
-        call_post(machine_get(broker, call->vm_id), call);
+        call_post(broker_machine_get(broker, call->vm_id), call);
 }
 
 void broker_paid(struct broker *broker, const struct broker_paid_call *given,
@@ -169,7 +169,7 @@ void broker_unlock(struct broker *broker, const struct broker_unlock_call *given
     /* The machine's mailbox even if nothing is live yet: a lock of this ref may stand before us in
      * it. */
     struct live *live = live_find(broker, call->integrator_id, call->ref);
-    call_post(live ? live->machine : machine_get(broker, call->vm_id), call);
+    call_post(live ? live->machine : broker_machine_get(broker, call->vm_id), call);
 }
 
 void broker_keys(struct broker *broker, const struct broker_keys_call *given,
@@ -189,7 +189,7 @@ void broker_keys(struct broker *broker, const struct broker_keys_call *given,
         return;
     }
     struct live *live = live_find(broker, call->integrator_id, call->ref);
-    call_post(live ? live->machine : machine_get(broker, call->vm_id), call);
+    call_post(live ? live->machine : broker_machine_get(broker, call->vm_id), call);
 }
 
 void call_work(struct machine *machine, struct input *input)

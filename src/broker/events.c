@@ -64,7 +64,7 @@ static void stray_session_end(struct machine *machine, int64_t session)
 {
     struct machine_command unlock = {
         .op = MACHINE_OP_UNLOCK, .ttl_ms = RESEND_TTL_MS, .session = session, .request = -1};
-    machine_send(machine, &unlock);
+    broker_machine_send(machine, &unlock);
 }
 
 static void selection_work(struct machine *machine, const struct machine_event *event)
@@ -77,7 +77,7 @@ static void selection_work(struct machine *machine, const struct machine_event *
     struct txn_limits limits;
     enum txn_event judged = TXN_EVENT_NONE;
     if (live) {
-        machine_limits(machine, live->txn.integrator_id, &limits);
+        broker_machine_limits(machine, live->txn.integrator_id, &limits);
         judged = txn_judge_selection(&live->txn, &selection, &limits);
     }
     if (judged == TXN_EVENT_NONE) {
@@ -367,5 +367,5 @@ void event_hole_ask(struct machine *machine)
                                       .request = -1,
                                       .from = from,
                                       .to = to};
-    machine_send(machine, &command);
+    broker_machine_send(machine, &command);
 }

@@ -22,7 +22,7 @@ void hello_send(struct machine *machine)
         .have_seq = machine->sequence.mark,
         .new_epoch = machine->new_epoch,
     };
-    machine_send(machine, &command);
+    broker_machine_send(machine, &command);
 }
 
 static bool hello_names(const struct machine_reply *reply, const struct txn_record *txn)
@@ -69,7 +69,7 @@ static void online_begin(struct machine *machine, const struct machine_reply *re
         return;
     struct machine_command unlock = {
         .op = MACHINE_OP_UNLOCK, .ttl_ms = STRAY_TTL_MS, .session = reply->session, .request = -1};
-    machine_send(machine, &unlock);
+    broker_machine_send(machine, &unlock);
 }
 
 static void hello_settle(struct machine *machine)

@@ -185,14 +185,14 @@ struct broker {
 };
 
 /* machines.c - the table of machines and their presence */
-struct machine *machine_find(const struct broker *broker, const char *vm_id);
-struct machine *machine_get(struct broker *broker, const char *vm_id);
-void machine_free(struct machine **machine);
+struct machine *broker_machine_find(const struct broker *broker, const char *vm_id);
+struct machine *broker_machine_get(struct broker *broker, const char *vm_id);
+void broker_machine_free(struct machine **machine);
 /* Connected and reconciled, and heard of lately. */
-bool machine_up(const struct machine *machine);
-void machine_limits(const struct machine *machine, int64_t integrator_id,
-                    struct txn_limits *ret_limits);
-void machine_send(struct machine *machine, struct machine_command *command);
+bool broker_machine_up(const struct machine *machine);
+void broker_machine_limits(const struct machine *machine, int64_t integrator_id,
+                           struct txn_limits *ret_limits);
+void broker_machine_send(struct machine *machine, struct machine_command *command);
 
 /* mailbox.c */
 struct input *input_new(enum input_kind kind);

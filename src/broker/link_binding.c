@@ -44,7 +44,7 @@ static enum link_refusal authenticate(void *arg, const struct link_credentials *
 static void arrived(void *arg, const char *vm_id, uint64_t connection, const char *fingerprint)
 {
     struct broker *broker = arg;
-    struct machine *machine = machine_get(broker, vm_id);
+    struct machine *machine = broker_machine_get(broker, vm_id);
     machine->presence = PRESENCE_ARRIVED;
     machine->connection = connection;
     snprintf(machine->fingerprint, sizeof machine->fingerprint, "%s",
@@ -57,7 +57,7 @@ static void arrived(void *arg, const char *vm_id, uint64_t connection, const cha
 
 static void subscribed(void *arg, const char *vm_id, uint64_t connection)
 {
-    struct machine *machine = machine_find(arg, vm_id);
+    struct machine *machine = broker_machine_find(arg, vm_id);
     if (machine && machine->connection == connection && machine->presence == PRESENCE_WELCOME)
         hello_send(machine);
 }
@@ -70,7 +70,7 @@ static void input_own_body(struct input *input, const char *raw, size_t size)
 static void event(void *arg, const char *vm_id, struct event_ticket ticket,
                   const struct machine_event *given)
 {
-    struct machine *machine = machine_get(arg, vm_id);
+    struct machine *machine = broker_machine_get(arg, vm_id);
     struct input *input = input_new(INPUT_EVENT);
     input->event = *given;
     input->ticket = ticket;
@@ -88,7 +88,7 @@ static void event(void *arg, const char *vm_id, struct event_ticket ticket,
 
 static void reply(void *arg, const char *vm_id, const struct machine_reply *given)
 {
-    struct machine *machine = machine_get(arg, vm_id);
+    struct machine *machine = broker_machine_get(arg, vm_id);
     struct input *input = input_new(INPUT_REPLY);
     input->reply = *given;
     input_own_body(input, given->raw, given->raw_size);
@@ -98,7 +98,7 @@ static void reply(void *arg, const char *vm_id, const struct machine_reply *give
 
 static void received(void *arg, const char *vm_id, const struct machine_command *command)
 {
-    struct machine *machine = machine_find(arg, vm_id);
+    struct machine *machine = broker_machine_find(arg, vm_id);
     if (machine && machine->live && command->op == MACHINE_OP_APPROVE &&
         command->txn_id == machine->live->txn.id)
         machine->live->approve_received = true;
@@ -121,7 +121,7 @@ static void status(void *arg, const char *vm_id, const json_t *snapshot)
 static void gone(void *arg, const char *vm_id, uint64_t connection, enum link_down_reason reason)
 {
     struct broker *broker = arg;
-    struct machine *machine = machine_find(broker, vm_id);
+    struct machine *machine = broker_machine_find(broker, vm_id);
     if (!machine || machine->connection != connection)
         return;
     log_info("machine_gone", LOG_TEXT("vm", vm_id),

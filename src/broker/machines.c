@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct machine *machine_find(const struct broker *broker, const char *vm_id)
+struct machine *broker_machine_find(const struct broker *broker, const char *vm_id)
 {
     struct machine *machine;
     HASH_FIND_STR(broker->machines, vm_id, machine);
@@ -19,9 +19,9 @@ static void grace_over(void *arg)
     mailbox_post(machine, input_new(INPUT_ABSENT));
 }
 
-struct machine *machine_get(struct broker *broker, const char *vm_id)
+struct machine *broker_machine_get(struct broker *broker, const char *vm_id)
 {
-    struct machine *machine = machine_find(broker, vm_id);
+    struct machine *machine = broker_machine_find(broker, vm_id);
     if (machine)
         return machine;
     machine = memory_zero(1, sizeof *machine);
@@ -34,7 +34,7 @@ struct machine *machine_get(struct broker *broker, const char *vm_id)
     return machine;
 }
 
-void machine_free(struct machine **machine)
+void broker_machine_free(struct machine **machine)
 {
     struct machine *old = TAKE(*machine);
     if (!old)
@@ -58,14 +58,14 @@ void machine_free(struct machine **machine)
     free(old);
 }
 
-bool machine_up(const struct machine *machine)
+bool broker_machine_up(const struct machine *machine)
 {
     return machine->presence == PRESENCE_ONLINE &&
            machine_link_fresh(machine->broker->link, machine->vm_id);
 }
 
-void machine_limits(const struct machine *machine, int64_t integrator_id,
-                    struct txn_limits *ret_limits)
+void broker_machine_limits(const struct machine *machine, int64_t integrator_id,
+                           struct txn_limits *ret_limits)
 {
     const struct fleet_machine *known =
         fleet_directory_find(machine->broker->directory, machine->vm_id);
@@ -77,7 +77,7 @@ void machine_limits(const struct machine *machine, int64_t integrator_id,
                                       .amount_max = limit};
 }
 
-void machine_send(struct machine *machine, struct machine_command *command)
+void broker_machine_send(struct machine *machine, struct machine_command *command)
 {
     int result = machine_link_send(machine->broker->link, machine->vm_id, command, NULL);
     if (result == 0)
@@ -90,12 +90,12 @@ void machine_send(struct machine *machine, struct machine_command *command)
 
 bool broker_machine_online(const struct broker *broker, const char *vm_id)
 {
-    const struct machine *machine = machine_find(broker, vm_id);
+    const struct machine *machine = broker_machine_find(broker, vm_id);
     return machine && machine->presence == PRESENCE_ONLINE;
 }
 
 bool broker_machine_busy(const struct broker *broker, const char *vm_id)
 {
-    const struct machine *machine = machine_find(broker, vm_id);
+    const struct machine *machine = broker_machine_find(broker, vm_id);
     return machine && machine->live;
 }

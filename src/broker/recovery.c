@@ -106,7 +106,7 @@ static void live_row(void *arg, enum store_outcome outcome, const struct txn_rec
 {
     struct broker *broker = arg;
     if (txn) {
-        struct machine *machine = machine_get(broker, txn->vm_id);
+        struct machine *machine = broker_machine_get(broker, txn->vm_id);
         const struct fleet_machine *known = fleet_directory_find(broker->directory, txn->vm_id);
         machine->owner_epoch = known ? known->owner_epoch : 0;
         if (machine->live)

@@ -98,7 +98,7 @@ static bool credential_valid(const struct machine *machine, const struct fleet_m
 static void machine_changed(void *arg, const struct fleet_machine *known)
 {
     struct broker *broker = arg;
-    struct machine *machine = machine_find(broker, known->vm_id);
+    struct machine *machine = broker_machine_find(broker, known->vm_id);
     if (!machine)
         return;
     bool money = machine->live && txn_state_money(machine->live->txn.state);
