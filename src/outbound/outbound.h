@@ -1,10 +1,12 @@
-/* outbound.h - the callbacks we owe to integrators: signed, in lane order, retried by kind, each attempt recorded.
+/* outbound.h - the callbacks we owe to integrators: signed, in lane order, retried by kind, each
+ * attempt recorded.
  *
- * Owns the HTTP client, the lanes and their waits. The callback is durable before it comes here: what is handed in was committed
- * by its step; what happens to it goes out through `journal`. Knows nothing of SQL, MQTT or transactions. Loop thread only.
+ * Owns the HTTP client, the lanes and their waits. The callback is durable before it comes here:
+ * what is handed in was committed by its step; what happens to it goes out through `journal`. Knows
+ * nothing of SQL, MQTT or transactions. Loop thread only.
  *
- *   submit -> [lane: one in flight, in order] -> attempt -> verdict -> journal.record() -> handlers.settled()
- *                                                  ^            |
+ *   submit -> [lane: one in flight, in order] -> attempt -> verdict -> journal.record() ->
+ * handlers.settled() ^            |
  *                                                  +-- wait <---+ retry */
 #ifndef VENDGATE_OUTBOUND_H
 #define VENDGATE_OUTBOUND_H
@@ -25,9 +27,9 @@ struct outbound;
 
 enum callback_kind {
     CALLBACK_KIND_NONE = 0,
-    CALLBACK_REQUEST,      /* /txn/request */
-    CALLBACK_VEND,         /* /txn/vend */
-    CALLBACK_UNLOCK,       /* /txn/unlock */
+    CALLBACK_REQUEST, /* /txn/request */
+    CALLBACK_VEND,    /* /txn/vend */
+    CALLBACK_UNLOCK,  /* /txn/unlock */
     CALLBACK_FEED_TRANSACTIONS,
     CALLBACK_FEED_REFILLS,
     CALLBACK_FEED_ALERTS,
@@ -43,35 +45,36 @@ int64_t callback_lifetime_ms(enum callback_kind kind);
 
 /* One callback as it was committed; copied by outbound_submit(). */
 struct outbound_callback {
-    int64_t callback_id;     /* callback.callback_id */
+    int64_t callback_id; /* callback.callback_id */
     char webhook_id[WEBHOOK_ID_SIZE];
-    int64_t integrator_id;   /* whose endpoint */
-    int64_t txn_id;          /* 0: none (feeds) */
-    int64_t lane;            /* ordering key: the machine session; feeds: 0 = no order */
-    int64_t lane_sequence;   /* told in the header webhook-lane-sequence */
+    int64_t integrator_id; /* whose endpoint */
+    int64_t txn_id;        /* 0: none (feeds) */
+    int64_t lane;          /* ordering key: the machine session; feeds: 0 = no order */
+    int64_t lane_sequence; /* told in the header webhook-lane-sequence */
     enum callback_kind kind;
-    const char *body;        /* exact bytes; borrowed for the call */
+    const char *body; /* exact bytes; borrowed for the call */
     size_t body_size;
-    int64_t expires_ms;      /* unix ms on PostgreSQL's clock; after it no attempt is made */
-    int attempts;            /* made already, before a restart */
-    bool renames;            /* /txn/request with new_txn_ref: never cancelled */
+    int64_t expires_ms; /* unix ms on PostgreSQL's clock; after it no attempt is made */
+    int attempts;       /* made already, before a restart */
+    bool renames;       /* /txn/request with new_txn_ref: never cancelled */
 };
 
 /* How one attempt ended. */
 enum attempt_result {
-    ATTEMPT_DELIVERED = 1,   /* 2xx, success not false */
-    ATTEMPT_REFUSED,         /* 2xx, success:false */
-    ATTEMPT_RETRY,           /* 408, 425, 429, 5xx, transport error */
-    ATTEMPT_PERMANENT,       /* other 4xx, 3xx */
-    ATTEMPT_GONE,            /* 410 */
-    ATTEMPT_ABORTED,         /* taken back while in flight */
+    ATTEMPT_DELIVERED = 1, /* 2xx, success not false */
+    ATTEMPT_REFUSED,       /* 2xx, success:false */
+    ATTEMPT_RETRY,         /* 408, 425, 429, 5xx, transport error */
+    ATTEMPT_PERMANENT,     /* other 4xx, 3xx */
+    ATTEMPT_GONE,          /* 410 */
+    ATTEMPT_ABORTED,       /* taken back while in flight */
 };
 
 /* What becomes of the callback for good. */
 enum callback_fate {
     CALLBACK_PENDING = 0,
     CALLBACK_DELIVERED,
-    CALLBACK_REFUSED,   /* request: the transaction closes (110); vend: parked with an alarm; feed: logged */
+    CALLBACK_REFUSED,   /* request: the transaction closes (110); vend: parked with an alarm; feed:
+                           logged */
     CALLBACK_EXPIRED,   /* request: undeliverable in time (111) */
     CALLBACK_PARKED,    /* kept until an operator acts; never dropped */
     CALLBACK_CANCELLED, /* superseded before it was sent */
@@ -81,21 +84,23 @@ const char *callback_fate_name(enum callback_fate fate);
 
 struct outbound_attempt {
     int64_t callback_id;
-    int number;                 /* from 1 */
-    int64_t started_ms;         /* unix ms on our clock */
-    int64_t dns_us, connect_us, tls_us, first_byte_us, total_us; /* since the attempt's start; -1: not reached */
-    char remote[64];            /* address it was sent to; empty: never connected */
-    int http_status;            /* 0: none */
+    int number;         /* from 1 */
+    int64_t started_ms; /* unix ms on our clock */
+    int64_t dns_us, connect_us, tls_us, first_byte_us,
+        total_us;    /* since the attempt's start; -1: not reached */
+    char remote[64]; /* address it was sent to; empty: never connected */
+    int http_status; /* 0: none */
     enum attempt_result result;
-    char error[160];            /* transport error or why the answer was not understood; empty if none */
-    char answer[4097];          /* first 4 KiB of the answer, control bytes replaced */
-    enum callback_fate fate;    /* PENDING: it will be tried again */
+    char error[160];   /* transport error or why the answer was not understood; empty if none */
+    char answer[4097]; /* first 4 KiB of the answer, control bytes replaced */
+    enum callback_fate fate; /* PENDING: it will be tried again */
 };
 
 /* What outbound needs from the store. */
 struct outbound_journal {
-    /* Appends the attempt; a fate other than PENDING also takes the callback out of the queue. Batched and
-     * asynchronous: a crash may repeat a callback, never lose it. The struct is copied. */
+    /* Appends the attempt; a fate other than PENDING also takes the callback out of the queue.
+     * Batched and asynchronous: a crash may repeat a callback, never lose it. The struct is copied.
+     */
     void (*record)(void *arg, const struct outbound_attempt *attempt);
     /* A fate without an attempt (EXPIRED, CANCELLED, IMPLIED, PARKED). */
     void (*settle)(void *arg, int64_t callback_id, enum callback_fate fate);
@@ -105,12 +110,12 @@ struct outbound_journal {
 
 /* Where an integrator wants its callbacks; borrowed until the next turn of the loop. */
 struct outbound_endpoint {
-    const char *base_url;     /* "https://host[:port][/path]", the kind's path is appended */
-    const char *ca_file;      /* PEM, instead of the system's; NULL */
-    bool allow_http;          /* plain http:// by explicit permission */
-    bool allow_private;       /* private, loopback and link-local addresses by explicit permission */
-    const char *api_key;      /* X-API-Key that we present; NULL: none */
-    const char *user, *password; /* Basic that we present; NULL: none */
+    const char *base_url; /* "https://host[:port][/path]", the kind's path is appended */
+    const char *ca_file;  /* PEM, instead of the system's; NULL */
+    bool allow_http;      /* plain http:// by explicit permission */
+    bool allow_private;   /* private, loopback and link-local addresses by explicit permission */
+    const char *api_key;  /* X-API-Key that we present; NULL: none */
+    const char *user, *password;                 /* Basic that we present; NULL: none */
     const char *signing_keys[OUTBOUND_KEYS_MAX]; /* "whsec_...", newest first; NULL ends */
 };
 
@@ -120,9 +125,10 @@ struct outbound_directory {
 };
 
 struct outbound_handlers {
-    /* Exactly once per submitted callback, from the loop, unless outbound_cancel() or _imply() took it. `message` is the
-     * integrator's own reason or NULL; borrowed. */
-    void (*settled)(void *arg, const struct outbound_callback *callback, enum callback_fate fate, const char *message);
+    /* Exactly once per submitted callback, from the loop, unless outbound_cancel() or _imply() took
+     * it. `message` is the integrator's own reason or NULL; borrowed. */
+    void (*settled)(void *arg, const struct outbound_callback *callback, enum callback_fate fate,
+                    const char *message);
 };
 
 struct outbound_options {
@@ -134,18 +140,24 @@ struct outbound_options {
 
 /* Structs of pointers are copied, `arg` is borrowed. 0, or negative errno with ret_error. */
 MUST_CHECK int outbound_open(uv_loop_t *loop, const struct outbound_options *options,
-                             const struct outbound_journal *journal, const struct outbound_directory *directory,
-                             const struct outbound_handlers *handlers, void *arg, struct metrics *metrics,
-                             struct outbound **ret_outbound, char ret_error[static OUTBOUND_ERROR_SIZE]);
+                             const struct outbound_journal *journal,
+                             const struct outbound_directory *directory,
+                             const struct outbound_handlers *handlers, void *arg,
+                             struct metrics *metrics, struct outbound **ret_outbound,
+                             char ret_error[static OUTBOUND_ERROR_SIZE]);
 
-/* Sent in this turn when its lane is free. -ENOBUFS: memory limit reached; it stays in the database and the caller loads it later. */
+/* Sent in this turn when its lane is free. -ENOBUFS: memory limit reached; it stays in the database
+ * and the caller loads it later. */
 MUST_CHECK int outbound_submit(struct outbound *outbound, const struct outbound_callback *callback);
-/* Takes back a callback that has never been attempted and does not rename; settled() is not called. True: it is gone (its queue row was
- * removed in the caller's commit). False: in flight, attempted, renaming or unknown: it goes on. */
+/* Takes back a callback that has never been attempted and does not rename; settled() is not called.
+ * True: it is gone (its queue row was removed in the caller's commit). False: in flight, attempted,
+ * renaming or unknown: it goes on. */
 bool outbound_cancel(struct outbound *outbound, int64_t callback_id);
-/* The integrator has proved that it arrived: ends it as IMPLIED, aborts an attempt in flight, releases the lane. Unknown: nothing happens. */
+/* The integrator has proved that it arrived: ends it as IMPLIED, aborts an attempt in flight,
+ * releases the lane. Unknown: nothing happens. */
 void outbound_imply(struct outbound *outbound, int64_t callback_id);
-/* An endpoint's data changed: connections made with the old are not used again, waiting retries are due now. */
+/* An endpoint's data changed: connections made with the old are not used again, waiting retries are
+ * due now. */
 void outbound_endpoint_changed(struct outbound *outbound, int64_t integrator_id);
 size_t outbound_pending(const struct outbound *outbound);
 /* No new attempts; attempts in flight may end (at most 5 s), then `drained` runs once. */
