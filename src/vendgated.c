@@ -140,7 +140,7 @@ static int link_build(struct daemon *daemon)
     struct machine_link_options options = {
         .listener = listener_options(&config->machines, "machines", daemon->machine_tls),
         .connect_ms = 10000,
-        .welcome_ms = 10000,
+        .welcome_ms = config->link.welcome_ms,
         .keep_alive_s = config->link.keep_alive_ms / 1000,
         .keep_alive_max_s = 1200,
         .probe_after_ms = 45000,

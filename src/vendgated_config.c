@@ -59,6 +59,9 @@ static const struct config_key KEYS[] = {
         "Keep-alive that MQTT 5 machines are told."),
     KEY("machines", "command_ack", MS, "15s", 2 * SECOND, 60 * SECOND, link.command_ack_ms,
         "A command without PUBACK for this long closes the connection: it is half-open."),
+    KEY("machines", "welcome", MS, "10s", 2 * SECOND, 600 * SECOND, link.welcome_ms,
+        "Time for a machine to subscribe and to answer hello; long where a person plays the "
+        "machine."),
     KEY("machines", "takeovers", CONFIG_INTEGER, "5", 1, 1000, link.takeovers_per_minute,
         "Takeovers of one machine's connection in a minute before new ones are refused for a "
         "minute."),

@@ -24,7 +24,7 @@ struct vendgated_config {
     } store;
     struct listener_config machines, api;
     struct {
-        int64_t keep_alive_ms, command_ack_ms;
+        int64_t keep_alive_ms, command_ack_ms, welcome_ms;
         int64_t takeovers_per_minute;
         bool tokens;
     } link;
