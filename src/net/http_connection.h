@@ -1,9 +1,9 @@
 /* http_connection.h - one client of the HTTP front: checks its requests one by one and lets them
  * through. Only for src/net.
  *
- *     IDLE --first byte--> HEAD --checked--> BODY --last byte--> ANSWER --answer is out--> IDLE
- *       idle_ms: close     head_ms: 408     body_ms: 408        idle_ms without the client reading:
- * abort
+ *     IDLE --first byte--> HEAD --checked--> BODY --last byte--> ANSWER --is out--> IDLE
+ *     idle_ms: close       head_ms: 408      body_ms: 408        idle_ms without
+ *                                                                the client reading: abort
  *
  * The next head is looked at only when the answer before it is out, so a refusal never falls into
  * the middle of an answer; what was pipelined waits here. How long an answer may take to begin is

@@ -1,15 +1,16 @@
 /* http_front.h - our guard in front of the HTTP library: a listener whose streams are checked
  * request by request.
  *
- * The first good request of a connection makes a socketpair; the far end is handed up with the real
- * peer address. Raw request heads are checked strictly (RFC 9112: CRLF only, token names, no
- * folding, no control bytes, at most one framing, one Host, known method, HTTP/1.0 or 1.1, size
- * limits), chunked bodies too (no extensions, no trailers). A refused request is answered here and
- * the connection closed; of a refused head not one byte goes up. Requests of one connection go up
- * one by one: the next only when the answer before it is out. Wall-clock deadlines bound each head,
- * each body and idleness. The
- * library's own time-outs are best switched off: a deadline here always comes with an answer or a
- * clean end. Loop thread only. */
+ * Raw request heads are checked strictly (RFC 9112: CRLF only, token names, no folding, no control
+ * bytes, at most one framing, one Host, known method, HTTP/1.0 or 1.1, size limits), chunked bodies
+ * too (no extensions, no trailers). A refused request is answered here and the connection closed;
+ * of a refused head not one byte goes up.
+ *
+ * The first good request of a connection makes a socketpair, whose far end is handed up with the
+ * real peer address. The requests of a connection go up one by one, each when the answer before it
+ * is out. Wall-clock deadlines bound each head, each body and idleness; the library's own time-outs
+ * are best switched off, because a deadline here comes with an answer or a clean end. Loop thread
+ * only. */
 #ifndef VENDGATE_NET_HTTP_FRONT_H
 #define VENDGATE_NET_HTTP_FRONT_H
 

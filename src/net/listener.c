@@ -19,7 +19,8 @@
 
 struct net_listener {
     struct stream_hub hub;
-    struct net_listener_options options; /* `name` is our copy, `address` is not kept */
+    struct net_listener_options options; /* `name` is `own_name`, `address` is not kept */
+    char *own_name;
     struct listen_socket socket;
     struct address_counts addresses;
     uv_poll_t poll;
@@ -171,7 +172,7 @@ static void listener_free_if_done(struct net_listener *listener)
         return;
     stream_hub_done(&listener->hub);
     assert(!listener->addresses.table);
-    free((char *)(uintptr_t)listener->options.name);
+    free(listener->own_name);
     free(listener);
 }
 
@@ -233,7 +234,7 @@ static struct net_listener *listener_new(const struct net_listener_options *opti
 {
     struct net_listener *listener = memory_zero(1, sizeof *listener);
     listener->options = *options;
-    listener->options.name = memory_text(options->name);
+    listener->options.name = listener->own_name = memory_text(options->name);
     listener->options.address = NULL;
     listener->hub.name = listener->options.name;
     listener->hub.handlers = *handlers;
@@ -262,7 +263,7 @@ int net_listener_open(uv_loop_t *loop, const struct net_listener_options *option
     if (error != 0) {
         (void)snprintf(ret_error, NET_ERROR_SIZE, "%s: %s", options->name, uv_strerror(error));
         (void)close(listen_socket_release(&socket));
-        free((char *)(uintptr_t)listener->options.name);
+        free(listener->own_name);
         free(listener);
         return error;
     }

@@ -195,8 +195,10 @@ static void stream_handshake(struct net_stream *stream)
     int result = transport_handshake(&stream->transport);
     if (result == 0)
         stream_handshake_done(stream);
-    else if (result != -EAGAIN)
+    else if (result == -EPROTO)
         stream_handshake_failed(stream, net_tls_reason());
+    else if (result != -EAGAIN)
+        stream_handshake_failed(stream, uv_strerror(result));
 }
 
 static void stream_happened(uv_poll_t *poll, int status, int events)

@@ -1,11 +1,11 @@
 /* stream.h - one accepted connection, from accept to the descriptor's end. Only for src/net; its
  * public face is in listener.h.
  *
- *     HANDSHAKING --> OPEN --> CLOSING (flush, at most 5 s) --> LINGERING (FIN sent, user told) -->
- * ENDED
- *          \_____________________\________________________________\__________ abort, reset
- * _________/
+ *     HANDSHAKING --> OPEN --> CLOSING --> LINGERING --> ENDED
+ *                               flush, at   FIN is sent,
+ *                               most 5 s    the user told
  *
+ * From each a reset or an abort leads straight to ENDED.
  * LINGERING reads and drops for a while, because closing a socket with unread bytes sends a reset,
  * which would take our last answer away from the peer. The memory goes in the close callback of its
  * libuv handles. */

@@ -1,9 +1,8 @@
 /* stream_hub.h - what all streams of one listener share: handlers, read buffer, spare write
  * buffers, and the two lists of what is due in this turn of the loop. Only for src/net.
  *
- *     poll events --> data --> the user writes --> `dirty` --+
- *     idle: `ready` (bytes left over) --> data --> ...       +--> prepare: one flush per stream and
- * turn
+ *     poll:  bytes came        --> data --> the user writes --+
+ *     idle:  `ready`, left over --> data --> the user writes --+--> `dirty` --> prepare: one flush
  *
  * libuv runs timers, idle, prepare, poll in this order, so whatever was written anywhere is flushed
  * before the loop sleeps. Each list is worked off once per turn: who comes back onto it waits for
@@ -41,8 +40,8 @@ struct stream_hub {
     uint64_t log_second;
     unsigned logs_this_second;
     uv_prepare_t flush;
-    uv_idle_t
-        again; /* runs only while `ready` or `dirty` is left over: keeps the loop from sleeping */
+    /* Runs only while something is left over, so that the loop does not sleep. */
+    uv_idle_t again;
     unsigned handles; /* of the two above that are not closed yet */
     struct buffer spares[HUB_SPARES];
     size_t spare_count;

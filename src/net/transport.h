@@ -26,7 +26,8 @@ MUST_CHECK int transport_init(struct transport *transport, int fd, struct net_tl
 /* Frees the SSL; its session stays resumable unless TLS itself failed. */
 void transport_done(struct transport *transport);
 
-/* 0: done; -EAGAIN: wait for `read_wants`; other: failed, the reason is in net_tls_reason(). */
+/* 0: done; -EAGAIN: wait for `read_wants`; -EPROTO: TLS failed, net_tls_reason()
+ * says why; other: the network did. */
 MUST_CHECK int transport_handshake(struct transport *transport);
 /* Bytes read (above 0); 0: the peer's orderly end; -EAGAIN: wait for `read_wants`; other: broken.
  */
