@@ -82,7 +82,6 @@ static void reloaded(void *arg, enum store_outcome outcome, const struct txn_rec
         live->txn = *txn;
         live->request_callback_id = request_callback_id;
         live_deadline_start(live);
-        machine->current->old = false;
         machine->reloaded = true;
         return;
     }
