@@ -55,8 +55,7 @@ static void send_approve(struct live *live)
     snprintf(command.journal, sizeof command.journal, "%s", txn->journal);
     if (live->approve_since_ms == 0)
         live->approve_since_ms = clock_monotonic_ms();
-    live->approve_received = false;
-    broker_machine_send(live->machine, &command);
+    live->approve_received = !broker_machine_send(live->machine, &command);
     timer_start(live->nudge, options->approve_ack_ms);
 }
 

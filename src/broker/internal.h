@@ -149,10 +149,10 @@ struct live {
     bool expiring; /* the deadline has passed; the connected machine is asked once more */
     int64_t expiring_until_ms; /* monotonic */
     bool needs_person;         /* an unreadable event named its approval: only hold */
-    bool approve_received;     /* the last approve was PUBACKed: it may be sent anew */
-    bool recovered;       /* lived before this start: its deadlines wait for the recovery grace */
-    UT_hash_handle hh;    /* broker->lives by key */
-    UT_hash_handle hh_id; /* broker->lives_by_id by txn.id */
+    bool approve_received; /* the last approve was PUBACKed or never left: it may be sent anew */
+    bool recovered;        /* lived before this start: its deadlines wait for the recovery grace */
+    UT_hash_handle hh;     /* broker->lives by key */
+    UT_hash_handle hh_id;  /* broker->lives_by_id by txn.id */
 };
 
 struct broker {
@@ -192,7 +192,8 @@ void broker_machine_free(struct machine **machine);
 bool broker_machine_up(const struct machine *machine);
 void broker_machine_limits(const struct machine *machine, int64_t integrator_id,
                            struct txn_limits *ret_limits);
-void broker_machine_send(struct machine *machine, struct machine_command *command);
+/* False: not even queued (logged). */
+bool broker_machine_send(struct machine *machine, struct machine_command *command);
 
 /* mailbox.c */
 struct input *input_new(enum input_kind kind);

@@ -106,7 +106,11 @@ static void received(void *arg, const char *vm_id, const struct machine_command 
 
 static void dropped(void *arg, const char *vm_id, const struct machine_command *command, bool sent)
 {
-    (void)arg; /* the state's own timer makes it good */
+    struct machine *machine = broker_machine_find(arg, vm_id);
+    if (!sent && machine && machine->live && command->op == MACHINE_OP_APPROVE &&
+        command->txn_id == machine->live->txn.id)
+        machine->live->approve_received = true;
+    /* The state's own timer makes it good. */
     log_info("command_dropped", LOG_TEXT("vm", vm_id), LOG_TEXT("op", machine_op_name(command->op)),
              LOG_INT("txn", command->txn_id), LOG_INT("sent", sent));
 }

@@ -77,15 +77,16 @@ void broker_machine_limits(const struct machine *machine, int64_t integrator_id,
                                       .amount_max = limit};
 }
 
-void broker_machine_send(struct machine *machine, struct machine_command *command)
+bool broker_machine_send(struct machine *machine, struct machine_command *command)
 {
     int result = machine_link_send(machine->broker->link, machine->vm_id, command, NULL);
     if (result == 0)
-        return;
+        return true;
     /* What was not sent is made good by the state's own timer, or by the next hello. */
     log_notice("command_not_sent", LOG_TEXT("vm", machine->vm_id),
                LOG_TEXT("op", machine_op_name(command->op)), LOG_INT("txn", command->txn_id),
                LOG_TEXT("error", strerror(-result)));
+    return false;
 }
 
 bool broker_machine_online(const struct broker *broker, const char *vm_id)

@@ -46,8 +46,7 @@ static void data_changed(void *arg, const char *what, const char *key)
 {
     struct broker *broker = arg;
     bool everything = what[0] == '\0';
-    bool machine =
-        strncmp(what, "machine", strlen("machine")) == 0 && strcmp(what, "machine_grant") != 0;
+    bool machine = strcmp(what, "machine") == 0;
     if (everything || machine)
         fleet_directory_refresh(broker->directory, everything || key[0] == '\0' ? NULL : key);
     if (everything)
