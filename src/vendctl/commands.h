@@ -1,0 +1,44 @@
+/* commands.h - what vendctl can do; one function a command, one file a noun. */
+#ifndef VENDGATE_VENDCTL_COMMANDS_H
+#define VENDGATE_VENDCTL_COMMANDS_H
+
+#include "vendctl/invocation.h"
+
+/* house.c */
+int command_migrate(struct invocation *invocation);
+int command_maintain(struct invocation *invocation);
+int command_instances(struct invocation *invocation);
+
+/* integrator.c */
+int command_integrator_add(struct invocation *invocation);
+int command_integrator_list(struct invocation *invocation);
+int command_integrator_show(struct invocation *invocation);
+int command_integrator_enable(struct invocation *invocation);
+int command_integrator_disable(struct invocation *invocation);
+int command_key_add(struct invocation *invocation);
+int command_key_revoke(struct invocation *invocation);
+
+/* machine.c */
+int command_machine_add(struct invocation *invocation);
+int command_machine_list(struct invocation *invocation);
+int command_machine_show(struct invocation *invocation);
+int command_machine_enable(struct invocation *invocation);
+int command_machine_disable(struct invocation *invocation);
+int command_machine_enroll(struct invocation *invocation);
+int command_machine_token(struct invocation *invocation);
+int command_machine_revoke(struct invocation *invocation);
+
+/* grant.c */
+int command_grant(struct invocation *invocation);
+int command_revoke(struct invocation *invocation);
+
+/* ca_commands.c */
+int command_ca_init(struct invocation *invocation);
+int command_ca_server(struct invocation *invocation);
+
+/* txn.c */
+int command_txn_show(struct invocation *invocation);
+int command_txn_list(struct invocation *invocation);
+int command_callbacks(struct invocation *invocation);
+
+#endif

@@ -1,0 +1,180 @@
+/* integrator.c - integrators and what they prove themselves with. */
+#include "vendctl/commands.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "people/secret.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#define API_KEY_BYTES 16
+#define PASSWORD_BYTES 16
+#define SIGNING_BYTES 24
+
+/* Generated secrets; NULL-terminated texts. */
+struct secrets {
+    char api_key[3 + 2 * API_KEY_BYTES + 1];
+    char password[2 * PASSWORD_BYTES + 1];
+    char signing[6 + (SIGNING_BYTES + 2) / 3 * 4 + 1];
+};
+
+static void api_key_make(char ret_key[static 3 + 2 * API_KEY_BYTES + 1])
+{
+    memcpy(ret_key, "vg_", 3);
+    random_hex(ret_key + 3, API_KEY_BYTES);
+}
+
+static void secrets_make(struct secrets *ret_secrets)
+{
+    unsigned char bytes[SIGNING_BYTES];
+    api_key_make(ret_secrets->api_key);
+    random_hex(ret_secrets->password, PASSWORD_BYTES);
+    random_bytes(bytes, sizeof(bytes));
+    memcpy(ret_secrets->signing, "whsec_", 6);
+    (void)EVP_EncodeBlock((unsigned char *)ret_secrets->signing + 6, bytes, sizeof(bytes));
+}
+
+static const char *or_else(const char *given, const char *made)
+{
+    return given ? given : made;
+}
+
+/* "user:password" in two. False: there is no colon. */
+static bool split_basic(const char *text, char **ret_user, const char **ret_password)
+{
+    const char *colon = strchr(text, ':');
+    if (!colon || colon == text)
+        return false;
+    *ret_user = memory_bytes(text, (size_t)(colon - text));
+    *ret_password = colon + 1;
+    return true;
+}
+
+int command_integrator_add(struct invocation *invocation)
+{
+    const char *name = invocation->operands[0],
+               *present = invocation_option(invocation, "present-basic");
+    _cleanup_(memory_text_free) char *present_user = NULL;
+    const char *present_password = NULL;
+    if (present && !split_basic(present, &present_user, &present_password)) {
+        complain("--present-basic is USER:PASSWORD");
+        return 2;
+    }
+    struct secrets made;
+    secrets_make(&made);
+    const char *api_key = or_else(invocation_option(invocation, "api-key"), made.api_key);
+    const char *user = or_else(invocation_option(invocation, "basic-user"), name);
+    const char *password = or_else(invocation_option(invocation, "basic-password"), made.password);
+    char key_digest[SECRET_SHA256_SIZE], password_digest[SECRET_DIGEST_SIZE];
+    secret_sha256_hex(api_key, strlen(api_key), key_digest);
+    if (secret_hash_password(password, password_digest) < 0) {
+        complain("the password cannot be hashed");
+        return 1;
+    }
+    const char *const parameters[] = {
+        name,
+        invocation_option(invocation, "callback-url"),
+        invocation_option(invocation, "callback-ca"),
+        invocation_flag(invocation, "allow-http") ? "t" : "f",
+        invocation_flag(invocation, "allow-private") ? "t" : "f",
+        invocation_option(invocation, "present-api-key"),
+        present_user,
+        present_password,
+        made.signing,
+        key_digest,
+        user,
+        password_digest,
+    };
+    json_t *rows =
+        invocation_query(invocation, "integrator_add", parameters, ARRAY_SIZE(parameters));
+    if (!rows)
+        return 1;
+    json_t *added = json_array_get(rows, 0);
+    json_object_set_new(added, "api_key", json_string(api_key));
+    json_object_set_new(added, "basic_user", json_string(user));
+    json_object_set_new(added, "basic_password", json_string(password));
+    json_object_set_new(added, "signing_secret", json_string(made.signing));
+    return invocation_finish_object(invocation, rows);
+}
+
+int command_integrator_list(struct invocation *invocation)
+{
+    return invocation_finish_rows(invocation,
+                                  invocation_query(invocation, "integrator_list", NULL, 0));
+}
+
+static json_t *query_named(struct invocation *invocation, const char *statement,
+                           const char *const *parameters, size_t count)
+{
+    _cleanup_(memory_text_free) char *missing =
+        memory_format("no integrator \"%s\"", invocation->operands[0]);
+    return invocation_query_found(invocation, statement, parameters, count, missing);
+}
+
+int command_integrator_show(struct invocation *invocation)
+{
+    return invocation_finish_object(
+        invocation, query_named(invocation, "integrator_show", invocation->operands, 1));
+}
+
+static int set_enabled(struct invocation *invocation, const char *enabled)
+{
+    const char *const parameters[] = {invocation->operands[0], enabled};
+    return invocation_finish_object(invocation, query_named(invocation, "integrator_enable",
+                                                            parameters, ARRAY_SIZE(parameters)));
+}
+
+int command_integrator_enable(struct invocation *invocation)
+{
+    return set_enabled(invocation, "t");
+}
+
+int command_integrator_disable(struct invocation *invocation)
+{
+    return set_enabled(invocation, "f");
+}
+
+static int add_basic(struct invocation *invocation, const char *user)
+{
+    struct secrets made;
+    secrets_make(&made);
+    const char *password = or_else(invocation_option(invocation, "basic-password"), made.password);
+    char digest[SECRET_DIGEST_SIZE];
+    if (secret_hash_password(password, digest) < 0) {
+        complain("the password cannot be hashed");
+        return 1;
+    }
+    const char *const parameters[] = {invocation->operands[0], "basic", user, digest};
+    json_t *rows = query_named(invocation, "key_add", parameters, ARRAY_SIZE(parameters));
+    if (rows)
+        json_object_set_new(json_array_get(rows, 0), "password", json_string(password));
+    return invocation_finish_object(invocation, rows);
+}
+
+static int add_api_key(struct invocation *invocation)
+{
+    char made[3 + 2 * API_KEY_BYTES + 1], digest[SECRET_SHA256_SIZE];
+    api_key_make(made);
+    const char *key = or_else(invocation_option(invocation, "api-key"), made);
+    secret_sha256_hex(key, strlen(key), digest);
+    const char *const parameters[] = {invocation->operands[0], "api_key", NULL, digest};
+    json_t *rows = query_named(invocation, "key_add", parameters, ARRAY_SIZE(parameters));
+    if (rows)
+        json_object_set_new(json_array_get(rows, 0), "api_key", json_string(key));
+    return invocation_finish_object(invocation, rows);
+}
+
+int command_key_add(struct invocation *invocation)
+{
+    const char *user = invocation_option(invocation, "basic-user");
+    return user ? add_basic(invocation, user) : add_api_key(invocation);
+}
+
+int command_key_revoke(struct invocation *invocation)
+{
+    return invocation_finish_object(
+        invocation, invocation_query_found(invocation, "key_revoke", invocation->operands, 2,
+                                           "no live key of that number at that integrator"));
+}

@@ -1,0 +1,363 @@
+/* main.c - vendctl: the command table, and how a command line is read. */
+#include "base/macros.h"
+#include "vendctl/commands.h"
+#include "vendctl/invocation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command COMMANDS[] = {
+    {"migrate",
+     "",
+     0,
+     0,
+     true,
+     command_migrate,
+     "bring the database's schema to this program's version",
+     {NULL}},
+    {"maintain",
+     "",
+     0,
+     0,
+     true,
+     command_maintain,
+     "make the journals' partitions ahead; run it daily",
+     {"days=", NULL}},
+    {"instances",
+     "",
+     0,
+     0,
+     true,
+     command_instances,
+     "the gateway processes and their heartbeats",
+     {NULL}},
+
+    {"integrator add",
+     "NAME",
+     1,
+     1,
+     true,
+     command_integrator_add,
+     "add an integrator; prints its credentials once",
+     {"callback-url=!", "callback-ca=", "allow-private", "allow-http",
+      "api-key=", "basic-user=", "basic-password=", "present-api-key=", "present-basic=", NULL}},
+    {"integrator list", "", 0, 0, true, command_integrator_list, "all integrators", {NULL}},
+    {"integrator show",
+     "NAME",
+     1,
+     1,
+     true,
+     command_integrator_show,
+     "one integrator with its keys and machines",
+     {NULL}},
+    {"integrator enable",
+     "NAME",
+     1,
+     1,
+     true,
+     command_integrator_enable,
+     "accept its calls again",
+     {NULL}},
+    {"integrator disable",
+     "NAME",
+     1,
+     1,
+     true,
+     command_integrator_disable,
+     "refuse its calls",
+     {NULL}},
+    {"key add",
+     "INTEGRATOR",
+     1,
+     1,
+     true,
+     command_key_add,
+     "a further API key, or Basic with --basic-user",
+     {"api-key=", "basic-user=", "basic-password=", NULL}},
+    {"key revoke",
+     "INTEGRATOR KEY",
+     2,
+     2,
+     true,
+     command_key_revoke,
+     "end a key (its number as in `integrator show`)",
+     {NULL}},
+
+    {"machine add",
+     "VM_ID",
+     1,
+     1,
+     true,
+     command_machine_add,
+     "add a machine",
+     {"allow-tool", "operator-name=", "address=", "business-address=", "company=",
+      "operator-contact=", "photo-url=", NULL}},
+    {"machine list", "", 0, 0, true, command_machine_list, "all machines", {NULL}},
+    {"machine show",
+     "VM_ID",
+     1,
+     1,
+     true,
+     command_machine_show,
+     "one machine with its credentials and state",
+     {NULL}},
+    {"machine enable",
+     "VM_ID",
+     1,
+     1,
+     true,
+     command_machine_enable,
+     "let it connect and sell",
+     {NULL}},
+    {"machine disable", "VM_ID", 1, 1, true, command_machine_disable, "cut it off", {NULL}},
+    {"machine enroll",
+     "VM_ID",
+     1,
+     1,
+     true,
+     command_machine_enroll,
+     "issue a certificate, for a CSR or with a new key, and register it",
+     {"ca-dir=!", "cert=!", "key=", "csr=", NULL}},
+    {"machine token",
+     "VM_ID",
+     1,
+     1,
+     true,
+     command_machine_token,
+     "make a token for MQTT login; printed once",
+     {NULL}},
+    {"machine revoke",
+     "VM_ID CREDENTIAL",
+     2,
+     2,
+     true,
+     command_machine_revoke,
+     "end a certificate or token (its number as in `machine show`)",
+     {NULL}},
+
+    {"grant",
+     "INTEGRATOR VM_ID...",
+     2,
+     OPERANDS_MAX,
+     true,
+     command_grant,
+     "let an integrator see and use machines",
+     {NULL}},
+    {"revoke",
+     "INTEGRATOR VM_ID...",
+     2,
+     OPERANDS_MAX,
+     true,
+     command_revoke,
+     "take that back",
+     {NULL}},
+
+    {"ca init",
+     "",
+     0,
+     0,
+     false,
+     command_ca_init,
+     "make a private CA: ca.pem and ca.key",
+     {"dir=!", NULL}},
+    {"ca server",
+     "",
+     0,
+     0,
+     false,
+     command_ca_server,
+     "issue a server's certificate with a new key",
+     {"dir=!", "host=!", "cert=!", "key=!", NULL}},
+
+    {"txn show",
+     "REF",
+     1,
+     1,
+     true,
+     command_txn_show,
+     "one purchase with everything that happened",
+     {"integrator=", NULL}},
+    {"txn list",
+     "",
+     0,
+     0,
+     true,
+     command_txn_list,
+     "the latest purchases",
+     {"integrator=", "machine=", "state=", "limit=", NULL}},
+    {"callbacks",
+     "",
+     0,
+     0,
+     true,
+     command_callbacks,
+     "callbacks that are not delivered yet",
+     {NULL}},
+};
+
+static void print_option(const char *option)
+{
+    size_t size = strcspn(option, "=");
+    bool must = option[size] && option[size + 1] == '!';
+    printf(must ? " --%.*s%s" : " [--%.*s%s]", (int)size, option, option[size] ? " ..." : "");
+}
+
+static void print_help(void)
+{
+    puts("vendctl - administers vendgate\n\n"
+         "  vendctl COMMAND ... [--database URL] [--json]\n\n"
+         "The database is a libpq connection string, from --database or VENDGATE_DATABASE_URL.\n");
+    for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++) {
+        const struct command *command = &COMMANDS[i];
+        printf("  %s%s%s", command->name, command->operands[0] ? " " : "", command->operands);
+        for (size_t j = 0; command->options[j]; j++)
+            print_option(command->options[j]);
+        printf("\n      %s\n", command->help);
+    }
+}
+
+/* Reading the command line
+ * ---------------------------------------------------------------------------------------- */
+
+struct line {
+    int count, next;
+    char **words;
+    const char *database;
+};
+
+/* Takes the words of the command's name. NULL: there is none of that name. */
+static const struct command *command_find(struct line *line)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++) {
+        const char *name = COMMANDS[i].name, *blank = strchr(name, ' ');
+        size_t first = blank ? (size_t)(blank - name) : strlen(name);
+        const char *word = line->words[1];
+        if (strncmp(name, word, first) != 0 || word[first] != '\0')
+            continue;
+        if (blank && (line->count < 3 || strcmp(blank + 1, line->words[2]) != 0))
+            continue;
+        line->next = blank ? 3 : 2;
+        return &COMMANDS[i];
+    }
+    return NULL;
+}
+
+/* The value behind an option: "--name value" or "--name=value". NULL: there is none. */
+static const char *value_take(struct line *line, const char *word, size_t name_size)
+{
+    if (word[name_size] == '=')
+        return word + name_size + 1;
+    return line->next < line->count ? line->words[line->next++] : NULL;
+}
+
+/* `word` is without the dashes. False: complained. */
+static bool option_take(struct invocation *invocation, struct line *line, const char *word)
+{
+    size_t size = strcspn(word, "=");
+    if (!strcmp(word, "json")) {
+        invocation->json = true;
+        return true;
+    }
+    const char **slot = NULL;
+    bool valued = false;
+    if (size == strlen("database") && !strncmp(word, "database", size)) {
+        slot = &line->database;
+        valued = true;
+    }
+    for (size_t i = 0; !slot && invocation->command->options[i]; i++) {
+        const char *option = invocation->command->options[i];
+        if (strcspn(option, "=") == size && !strncmp(option, word, size)) {
+            slot = &invocation->values[i];
+            valued = option[size] == '=';
+        }
+    }
+    if (!slot) {
+        complain("`%s` has no option --%.*s", invocation->command->name, (int)size, word);
+        return false;
+    }
+    *slot = valued ? value_take(line, word, size) : "";
+    if (!*slot)
+        complain("--%.*s needs a value", (int)size, word);
+    return *slot != NULL;
+}
+
+static bool words_take(struct invocation *invocation, struct line *line)
+{
+    bool only_operands = false;
+    while (line->next < line->count) {
+        const char *word = line->words[line->next++];
+        if (!only_operands && !strcmp(word, "--")) {
+            only_operands = true;
+        } else if (!only_operands && !strncmp(word, "--", 2)) {
+            if (!option_take(invocation, line, word + 2))
+                return false;
+        } else if (invocation->operand_count < OPERANDS_MAX) {
+            invocation->operands[invocation->operand_count++] = word;
+        } else {
+            complain("more than %d operands", OPERANDS_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_complete(const struct invocation *invocation)
+{
+    const struct command *command = invocation->command;
+    if (invocation->operand_count < command->operands_min ||
+        invocation->operand_count > command->operands_max) {
+        complain("usage: vendctl %s %s", command->name, command->operands);
+        return false;
+    }
+    for (size_t i = 0; command->options[i]; i++) {
+        const char *mark = strchr(command->options[i], '!');
+        if (mark && !invocation->values[i]) {
+            complain("`%s` needs --%.*s", command->name, (int)(mark - command->options[i] - 1),
+                     command->options[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int run(struct invocation *invocation, const char *database)
+{
+    if (!invocation->command->database)
+        return invocation->command->run(invocation);
+    if (!database || !database[0]) {
+        complain("no database: give --database URL or set VENDGATE_DATABASE_URL");
+        return 2;
+    }
+    char error[STORE_ERROR_SIZE];
+    if (store_tool_open(database, &invocation->tool, error) < 0) {
+        complain("%s", error);
+        return 1;
+    }
+    int status = invocation->command->run(invocation);
+    store_tool_close(&invocation->tool);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+        print_help();
+        return argc < 2 ? 2 : 0;
+    }
+    struct line line = {.count = argc, .words = argv, .database = getenv("VENDGATE_DATABASE_URL")};
+    struct invocation invocation = {.command = command_find(&line)};
+    if (!invocation.command) {
+        complain("unknown command `%s%s%s`: see vendctl --help", argv[1], argc > 2 ? " " : "",
+                 argc > 2 ? argv[2] : "");
+        return 2;
+    }
+    if (!words_take(&invocation, &line) || !check_complete(&invocation))
+        return 2;
+    int status = run(&invocation, line.database);
+    if (fflush(stdout) != 0 && status == 0) {
+        complain("standard output: %s", "cannot be written");
+        return 1;
+    }
+    return status;
+}
