@@ -11,7 +11,7 @@ BUILD ?= release
 B := build/$(BUILD)
 CC := gcc
 LIBRARIES := libmicrohttpd libcurl jansson libssl libcrypto libpq libuv libsystemd
-CPPFLAGS := -Isrc -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBRARIES))
+CPPFLAGS := -Isrc -Iexamples -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBRARIES))
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS := -std=gnu17 -g -fno-omit-frame-pointer $(WARNINGS)
 LDLIBS := $(shell pkg-config --libs $(LIBRARIES)) -linih -lpthread
@@ -77,13 +77,20 @@ below_fleet := fleet store machine_link net outbound txn base
 below_people := people store txn base
 below_broker := broker people fleet outbound machine_link store net txn base
 below_gateway := gateway broker people fleet outbound machine_link store net txn base
-below_vendsim := base
 
 define unit_rule
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(foreach f,$(below_$(1)),$(call archive,$(f)))
 	$(CC) $(LDFLAGS) $$< $(foreach f,$(below_$(1)),$(call archive,$(f))) $(LDLIBS) -lcheck -lsubunit -lrt -lm -o $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
+
+# The unit tests of a program link its objects, all but main.
+define program_unit_rule
+$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(filter-out %/main.o,$(patsubst %.c,$(B)/%.o,$(wildcard $(2)/*.c))) $(call archive,base)
+	$(CC) $(LDFLAGS) $$^ $(LDLIBS) -lmosquitto -lcheck -lsubunit -lrt -lm -o $$@
+endef
+$(eval $(call program_unit_rule,vendsim,src/vendsim))
+$(eval $(call program_unit_rule,sample_integrator,examples/sample_integrator))
 
 unit-programs: $(UNIT_TESTS)
 
