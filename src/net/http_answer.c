@@ -21,11 +21,11 @@ static void line_read(struct http_answer *answer)
     const char *line = answer->line, *value = NULL;
     if (answer->status == 0) { /* HTTP/1.1 200 OK */
         const char *code = strchr(line, ' ');
-        answer->status = code ? atoi(code) : 500;
+        answer->status = code ? (int)strtol(code, NULL, 10) : 500;
     } else if ((value = field_value(line, "Content-Length:"))) {
         answer->framing = HTTP_FRAMING_LENGTH;
         answer->length = strtoull(value, NULL, 10);
-    } else if ((value = field_value(line, "Transfer-Encoding:"))) {
+    } else if (field_value(line, "Transfer-Encoding:")) {
         answer->framing = HTTP_FRAMING_CHUNKED;
     }
 }

@@ -178,8 +178,11 @@ static bool connection_open_pipe(struct http_connection *connection)
     if (connection->pipe)
         return true;
     int far_fd = -1;
-    if (http_pipe_open(front->loop, &PIPE_HANDLERS, connection, front->scratch, &connection->pipe,
-                       &far_fd) != 0)
+    struct http_pipe_options options = {.loop = front->loop,
+                                        .handlers = &PIPE_HANDLERS,
+                                        .arg = connection,
+                                        .scratch = front->scratch};
+    if (http_pipe_open(&options, &connection->pipe, &far_fd) != 0)
         return false;
     connection->announced = front->handlers.connection(front->arg, far_fd, connection->id,
                                                        net_stream_peer(connection->stream));

@@ -15,9 +15,7 @@ struct http_pipe {
     int watched;
     bool paused, deaf, freed; /* `deaf`: the far end takes no more */
     struct buffer queue;
-    const struct http_pipe_handlers *handlers;
-    void *arg;
-    uint8_t *scratch;
+    struct http_pipe_options options;
 };
 
 static void pipe_happened(uv_poll_t *poll, int status, int events);
@@ -56,16 +54,17 @@ static void pipe_flush(struct http_pipe *pipe)
     if (pipe->queue.size > 0)
         return;
     buffer_done(&pipe->queue);
-    pipe->handlers->drained(pipe->arg);
+    pipe->options.handlers->drained(pipe->options.arg);
 }
 
 static void pipe_read(struct http_pipe *pipe)
 {
-    ssize_t got = recv(pipe->fd, pipe->scratch, HTTP_PIPE_READ_SIZE, 0);
+    const struct http_pipe_options *options = &pipe->options;
+    ssize_t got = recv(pipe->fd, options->scratch, HTTP_PIPE_READ_SIZE, 0);
     if (got > 0)
-        pipe->handlers->data(pipe->arg, pipe->scratch, (size_t)got);
+        options->handlers->data(options->arg, options->scratch, (size_t)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
-        pipe->handlers->ended(pipe->arg);
+        options->handlers->ended(options->arg);
 }
 
 static void pipe_happened(uv_poll_t *poll, int status, int events)
@@ -88,16 +87,17 @@ static void pipe_happened(uv_poll_t *poll, int status, int events)
     pipe_watch(pipe);
 }
 
-int http_pipe_open(uv_loop_t *loop, const struct http_pipe_handlers *handlers, void *arg,
-                   uint8_t *scratch, struct http_pipe **ret_pipe, int *ret_far_fd)
+int http_pipe_open(const struct http_pipe_options *options, struct http_pipe **ret_pipe,
+                   int *ret_far_fd)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
         return -errno;
     struct http_pipe *pipe = memory_zero(1, sizeof *pipe);
-    *pipe = (struct http_pipe){.fd = ends[0], .handlers = handlers, .arg = arg, .scratch = scratch};
+    pipe->fd = ends[0];
+    pipe->options = *options;
     buffer_init(&pipe->queue, HTTP_PIPE_QUEUE_MAX);
-    int error = uv_poll_init(loop, &pipe->poll, pipe->fd);
+    int error = uv_poll_init(options->loop, &pipe->poll, pipe->fd);
     if (error != 0) {
         (void)close(ends[0]);
         (void)close(ends[1]);

@@ -23,11 +23,17 @@ struct http_pipe_handlers {
     void (*ended)(void *arg); /* once: the far end has closed, and all its bytes were handed over */
 };
 
-/* `handlers` and `scratch` (HTTP_PIPE_READ_SIZE bytes, may be shared by many) are borrowed as long
- * as the pipe lives. *ret_far_fd is the other end, nonblocking, owned by the caller. Negative
- * errno: no descriptors. */
-MUST_CHECK int http_pipe_open(uv_loop_t *loop, const struct http_pipe_handlers *handlers, void *arg,
-                              uint8_t *scratch, struct http_pipe **ret_pipe, int *ret_far_fd);
+struct http_pipe_options {
+    uv_loop_t *loop;
+    const struct http_pipe_handlers *handlers; /* borrowed as long as the pipe lives, as is `arg` */
+    void *arg;
+    uint8_t *scratch; /* HTTP_PIPE_READ_SIZE bytes, borrowed; many pipes of a loop may share them */
+};
+
+/* *ret_far_fd is the other end, nonblocking, owned by the caller. Negative errno: no descriptors.
+ */
+MUST_CHECK int http_pipe_open(const struct http_pipe_options *options, struct http_pipe **ret_pipe,
+                              int *ret_far_fd);
 /* Writes what the socket takes and queues the rest. -ENOBUFS: more than `HTTP_PIPE_QUEUE_MAX`
  * waits. */
 #define HTTP_PIPE_QUEUE_MAX 262144

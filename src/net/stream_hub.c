@@ -1,5 +1,6 @@
 #include "net/stream_hub.h"
 
+#include "base/clock.h"
 #include "net/stream.h"
 
 #include <utlist.h>
@@ -122,7 +123,7 @@ void stream_hub_take_back(struct stream_hub *hub, struct buffer *buffer)
 
 bool stream_hub_may_log(struct stream_hub *hub)
 {
-    uint64_t second = uv_now(hub->loop) / 1000;
+    int64_t second = clock_monotonic_ms() / 1000;
     if (second != hub->log_second) {
         hub->log_second = second;
         hub->logs_this_second = 0;

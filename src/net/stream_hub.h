@@ -37,7 +37,7 @@ struct stream_hub {
     size_t stream_count, dirty_count, ready_count, handshaking;
     unsigned handshakes_this_turn;
 
-    uint64_t log_second;
+    int64_t log_second;
     unsigned logs_this_second;
     uv_prepare_t flush;
     /* Runs only while something is left over, so that the loop does not sleep. */
