@@ -1,4 +1,4 @@
-#include "api.h"
+#include "sample_integrator/api.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"

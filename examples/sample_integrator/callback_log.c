@@ -1,4 +1,4 @@
-#include "callback_log.h"
+#include "sample_integrator/callback_log.h"
 
 #include "base/clock.h"
 #include "base/memory.h"

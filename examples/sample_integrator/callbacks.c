@@ -1,9 +1,9 @@
-#include "callbacks.h"
+#include "sample_integrator/callbacks.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "callback_log.h"
+#include "sample_integrator/callback_log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

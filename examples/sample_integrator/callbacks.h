@@ -7,7 +7,7 @@
 #ifndef SAMPLE_INTEGRATOR_CALLBACKS_H
 #define SAMPLE_INTEGRATOR_CALLBACKS_H
 
-#include "signature.h"
+#include "sample_integrator/signature.h"
 
 #include <jansson.h>
 #include <stdbool.h>

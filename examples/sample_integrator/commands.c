@@ -1,4 +1,4 @@
-#include "commands.h"
+#include "sample_integrator/commands.h"
 
 #include "base/buffer.h"
 #include "base/memory.h"

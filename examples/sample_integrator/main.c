@@ -7,12 +7,12 @@
  *
  * One loop, one thread: libcurl waits for its own sockets and for the server's and the commands'
  * descriptors. */
-#include "api.h"
-#include "callbacks.h"
-#include "commands.h"
-#include "options.h"
-#include "say.h"
-#include "shop.h"
+#include "sample_integrator/api.h"
+#include "sample_integrator/callbacks.h"
+#include "sample_integrator/commands.h"
+#include "sample_integrator/options.h"
+#include "sample_integrator/say.h"
+#include "sample_integrator/shop.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "sample_integrator/options.h"
 
 #include <getopt.h>
 #include <stdio.h>

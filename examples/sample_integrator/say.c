@@ -1,4 +1,4 @@
-#include "say.h"
+#include "sample_integrator/say.h"
 
 #include "base/clock.h"
 

@@ -1,8 +1,8 @@
-#include "shop.h"
+#include "sample_integrator/shop.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "say.h"
+#include "sample_integrator/say.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #ifndef SAMPLE_INTEGRATOR_SHOP_H
 #define SAMPLE_INTEGRATOR_SHOP_H
 
-#include "api.h"
+#include "sample_integrator/api.h"
 
 struct shop;
 

@@ -1,4 +1,4 @@
-#include "signature.h"
+#include "sample_integrator/signature.h"
 
 #include "base/buffer.h"
 

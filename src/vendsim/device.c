@@ -253,6 +253,6 @@ void device_renew(struct device *device, int64_t epoch)
     }
     random_hex(id, JOURNAL_BYTES);
     journal_write(device->journal,
-                  json_pack("{s:s, s:I, s:I, s:o}", "journal", id, "epoch", (json_int_t)epoch,
-                            "seq", (json_int_t)LEDGER_NONE, "events", bodies));
+                  json_pack("{s:s, s:I, s:I, s:b, s:o}", "journal", id, "epoch", (json_int_t)epoch,
+                            "seq", (json_int_t)LEDGER_NONE, "welcomed", 1, "events", bodies));
 }

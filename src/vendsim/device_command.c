@@ -60,7 +60,10 @@ static void settle_numbers(struct call *call)
     int64_t seq = json_is_integer(seq_value) ? json_integer_value(seq_value) : LEDGER_NONE;
     const struct ledger *ledger = call->ledger;
     bool below = ledger->epoch < epoch || (ledger->epoch == epoch && ledger->seq < seq);
-    if (below || json_is_true(json_object_get(call->command, "new_epoch"))) {
+    /* The gateway knows numbers of this machine, and this journal never told it any: they are those
+     * of a lost one, however far this one has counted already. */
+    bool newborn = !ledger->welcomed && (epoch > 0 || seq > LEDGER_NONE);
+    if (below || newborn || json_is_true(json_object_get(call->command, "new_epoch"))) {
         device_renew(call->device, (epoch > ledger->epoch ? epoch : ledger->epoch) + 1);
         device_info(call->device, true);
         return;

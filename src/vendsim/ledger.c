@@ -156,6 +156,7 @@ static int apply_drop_to(struct ledger *ledger, const json_t *pair)
     int64_t seq;
     if (!read_pair(pair, &epoch, &seq))
         return -EINVAL;
+    ledger->welcomed = true;
     while (ledger->events &&
            compare_numbers(ledger->events->epoch, ledger->events->seq, epoch, seq) <= 0) {
         note_acknowledged(ledger, ledger->events);
@@ -268,8 +269,8 @@ static int apply_journal(struct ledger *ledger, const char *id, const json_t *li
     if (!id || strlen(id) >= LEDGER_JOURNAL_SIZE)
         return -EINVAL;
     snprintf(ledger->journal, sizeof(ledger->journal), "%s", id);
-    if (json_is_true(json_object_get(line, "planogram_known")))
-        ledger->planogram_known = true;
+    ledger->welcomed |= json_is_true(json_object_get(line, "welcomed"));
+    ledger->planogram_known |= json_is_true(json_object_get(line, "planogram_known"));
     return read_integer(line, "epoch", &ledger->epoch) && read_integer(line, "seq", &ledger->seq) &&
                    read_integer(line, "highest_n", &ledger->highest_n)
                ? 0
@@ -323,11 +324,12 @@ static json_t *snapshot_head(const struct ledger *ledger)
     json_t *ended = json_array();
     for (size_t i = 0; i < ledger->ended_count; i++)
         json_array_append_new(ended, json_integer(ledger->ended[i]));
-    return json_pack("{s:s, s:I, s:o, s:o, s:b, s:o, s:o, s:o}", "journal", ledger->journal,
+    return json_pack("{s:s, s:I, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "journal", ledger->journal,
                      "epoch", (json_int_t)ledger->epoch, "seq", json_integer(LEDGER_NONE),
-                     "highest_n", json_integer(ledger->highest_n), "planogram_known",
-                     (int)ledger->planogram_known, "session", integer_or_null(ledger->session),
-                     "request", integer_or_null(ledger->request), "ended", ended);
+                     "highest_n", json_integer(ledger->highest_n), "welcomed",
+                     (int)ledger->welcomed, "planogram_known", (int)ledger->planogram_known,
+                     "session", integer_or_null(ledger->session), "request",
+                     integer_or_null(ledger->request), "ended", ended);
 }
 
 /* The numbering goes last: events raise it as they are applied, and it may be ahead of them. */

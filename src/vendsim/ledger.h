@@ -53,6 +53,7 @@ struct ledger {
     int64_t epoch, seq; /* the last number used; seq LEDGER_NONE: none in this epoch */
     int64_t highest_n;
     int64_t session, request; /* open session and its latest choice; LEDGER_NONE */
+    bool welcomed;            /* a hello was answered with this journal */
     bool planogram_known;     /* the gateway has acknowledged a planogram of ours */
     struct ledger_approval approvals[LEDGER_APPROVALS_MAX]; /* oldest first */
     size_t approval_count;
