@@ -127,6 +127,7 @@ claim_folder() {
     fi
 }
 
+# The server outlives a caller that is killed; it must not keep the caller's lock (descriptor 9) as well.
 cluster_start() {
     local name=$1 owner home folder
     home=$(cluster_home)
@@ -136,7 +137,7 @@ cluster_start() {
     claim_folder "$home" "$folder" "$owner" ||
         die "cluster '$name' of this clone is in use by process $(cut -d: -f1 "$folder/owner")"
     make_cluster "$folder"
-    as_server "$(postgres_program pg_ctl)" -D "$folder/data" -s -w -t 60 -l "$folder/data/server.log" start ||
+    as_server "$(postgres_program pg_ctl)" -D "$folder/data" -s -w -t 60 -l "$folder/data/server.log" start 9>&- ||
         { cat "$folder/data/server.log" >&2; remove_cluster "$folder"; die "PostgreSQL did not start"; }
     as_server "$(postgres_program createdb)" -h "$(cat "$folder/sockets")" -U "$CLUSTER_ROLE" vendgate
     cluster_url "$name"

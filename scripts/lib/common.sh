@@ -5,8 +5,9 @@ shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
+# Each argument is a line.
 say() {
-    printf '%s\n' "$*"
+    printf '%s\n' "$@"
 }
 
 die() {
