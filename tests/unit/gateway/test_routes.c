@@ -30,7 +30,8 @@ static size_t read_document(struct documented found[static DOCUMENTED_MAX])
             inside = strcmp(line, "paths:\n") == 0;
         if (!inside)
             continue;
-        (void)sscanf(line, "  %127[/a-z_]:", path);
+        if (strncmp(line, "  /", 3) == 0)
+            ck_assert_int_eq(sscanf(line, "  %127[/a-z_]:", path), 1);
         if (strncmp(line, "    ", 4) == 0 && line[4] != ' ' &&
             sscanf(line, "    %15[a-z]:", method) == 1) {
             ck_assert_uint_lt(count, DOCUMENTED_MAX);
