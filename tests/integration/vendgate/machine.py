@@ -211,7 +211,7 @@ class Machine:
         with self._lock:
             approval = approval or self._taken()
             self.device.approvals[approval].update(state="not_dispensed", on_bus=True, code=code)
-        return self.event("not_dispensed", wait, approval=approval, code=str(code))
+        return self.event("not_dispensed", wait, approval=approval, code=int(code))
 
     def _taken(self):
         taken = [a for a, entry in self.device.approvals.items() if entry["state"] == "taken"]
@@ -394,7 +394,7 @@ def _told(entry):
     """State, and what belongs to it."""
     told = {"state": entry["state"]}
     if entry["state"] == "not_dispensed":
-        told["code"] = str(entry["code"])
+        told["code"] = int(entry["code"])
     if entry["state"] == "interrupted":
         told["on_bus"] = entry["on_bus"]
     return told
