@@ -19,7 +19,6 @@ enum { COMPACT_ABOVE = 4 << 20, ID_BYTES = 16, DUMP_FLAGS = JSON_COMPACT | JSON_
 struct journal {
     char *directory, *vm_id;
     char *path, *goods_path;
-    int fd;
     int64_t size, compact_above;
     struct ledger ledger;
 };
@@ -72,10 +71,12 @@ static void sync_directory(const struct journal *journal)
     close(fd);
 }
 
-static int open_file(struct journal *journal)
+/* For each use: writes are rare, and of thousands of machines none holds a descriptor for its file.
+ */
+static int open_file(const struct journal *journal)
 {
-    journal->fd = open(journal->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    return journal->fd < 0 ? -errno : 0;
+    int fd = open(journal->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    return fd < 0 ? -errno : fd;
 }
 
 static void begin_new(struct journal *journal)
@@ -87,14 +88,14 @@ static void begin_new(struct journal *journal)
     sync_directory(journal);
 }
 
-static int read_file(const struct journal *journal, struct buffer *ret_bytes)
+static int read_file(int fd, struct buffer *ret_bytes)
 {
     uint8_t *room;
     for (off_t at = 0;;) {
         int result = buffer_reserve(ret_bytes, 1 << 16, &room);
         if (result < 0)
             return result;
-        ssize_t got = pread(journal->fd, room, 1 << 16, at);
+        ssize_t got = pread(fd, room, 1 << 16, at);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -126,13 +127,17 @@ static int load(struct journal *journal)
 {
     struct buffer bytes;
     size_t good = 0;
+    int fd = open_file(journal);
+    if (fd < 0)
+        return fd;
     buffer_init(&bytes, (size_t)1 << 30);
     ledger_done(&journal->ledger);
-    int result = read_file(journal, &bytes);
+    int result = read_file(fd, &bytes);
     if (result == 0)
         result = apply_lines(&journal->ledger, (const char *)bytes.bytes, bytes.size, &good);
-    if (result == 0 && good < bytes.size && ftruncate(journal->fd, (off_t)good) != 0)
+    if (result == 0 && good < bytes.size && ftruncate(fd, (off_t)good) != 0)
         result = -errno;
+    close(fd);
     buffer_done(&bytes);
     journal->size = (int64_t)good;
     if (result == 0 && journal->ledger.journal[0] == '\0')
@@ -157,9 +162,7 @@ int journal_open(const char *directory, const char *vm_id, struct journal **ret_
     journal->goods_path = memory_format("%s/%s.goods", directory, vm_id);
     journal->compact_above = COMPACT_ABOVE;
     ledger_init(&journal->ledger);
-    int result = open_file(journal);
-    if (result == 0)
-        result = load(journal);
+    int result = load(journal);
     if (result == -EINVAL) {
         log_warning("journal_senseless", LOG_TEXT("vm", vm_id));
         journal_lose(journal);
@@ -179,8 +182,6 @@ void journal_close(struct journal **journal)
     struct journal *old = TAKE(*journal);
     if (!old)
         return;
-    if (old->fd >= 0)
-        close(old->fd);
     ledger_done(&old->ledger);
     free(old->directory);
     free(old->vm_id);
@@ -213,20 +214,23 @@ static void compact(struct journal *journal)
     if (fd < 0)
         give_up(journal, "compact", errno);
     write_snapshot(journal, fd);
+    close(fd);
     if (rename(next, journal->path) != 0)
         give_up(journal, "compact", errno);
     sync_directory(journal);
-    close(journal->fd);
-    journal->fd = fd;
     journal->compact_above =
         journal->size * 2 > COMPACT_ABOVE ? journal->size * 2 : (int64_t)COMPACT_ABOVE;
 }
 
 static void append(struct journal *journal, json_t *line, bool sync)
 {
-    journal->size += (int64_t)write_line(journal, journal->fd, line);
+    int fd = open_file(journal);
+    if (fd < 0)
+        give_up(journal, "open", -fd);
+    journal->size += (int64_t)write_line(journal, fd, line);
     if (sync)
-        sync_file(journal, journal->fd);
+        sync_file(journal, fd);
+    close(fd);
     int result = ledger_apply(&journal->ledger, line);
     assert(result == 0); /* our own line */
     json_decref(line);
@@ -246,7 +250,6 @@ void journal_note(struct journal *journal, json_t *line)
     append(journal, line, false);
 }
 
-/* Opened for each fall: rare, and thousands of machines do not hold a second descriptor each. */
 void journal_goods_fell(struct journal *journal, json_t *line)
 {
     int fd = open(journal->goods_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
@@ -268,11 +271,7 @@ void journal_reload(struct journal *journal)
 void journal_lose(struct journal *journal)
 {
     put_aside(journal);
-    close(journal->fd);
     ledger_done(&journal->ledger);
-    int result = open_file(journal);
-    if (result < 0)
-        give_up(journal, "begin anew", -result);
     journal->size = 0;
     begin_new(journal);
 }

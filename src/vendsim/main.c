@@ -13,7 +13,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* Two descriptors a machine: as many as we may have. */
+/* Three descriptors a machine, two of them a socket pair that libmosquitto makes for itself: as
+ * many as we may have. */
 static void raise_descriptors(void)
 {
     struct rlimit limit;

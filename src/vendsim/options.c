@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_kind { TEXT = 1, NUMBER, PORT, BEHAVIOUR, MQTT, LIST, HELP };
+enum option_kind { TEXT = 1, NUMBER, RATE, PORT, BEHAVIOUR, MQTT, LIST, HELP };
 
 struct option_row {
     const char *name;
@@ -30,7 +30,7 @@ static const struct option_row ROWS[] = {
     {"vend-ms", NUMBER, false, AT(pace.vend_ms), "N", "time of the motor (2000)"},
     {"away-ms", NUMBER, false, AT(pace.away_ms), "N", "how long misfortunes last (as the misfortune has it)"},
     {"mqtt", MQTT, false, AT(mqtt), "V", "311, 5 or mixed: every other machine (mixed)"},
-    {"connect-rate", NUMBER, false, AT(connect_rate), "N", "first connections per second and process (500)"},
+    {"connect-rate", RATE, false, AT(connect_rate), "N", "first connections per second and process (200)"},
     {"events", TEXT, false, AT(events), "FILE", "append what is said and done as JSON lines; -: standard output"},
     {"control", TEXT, false, AT(control), "PATH", "UNIX socket that takes orders, as standard input does"},
     {"list-behaviours", LIST, false, 0, NULL, "print the behaviours and exit"},
@@ -93,6 +93,8 @@ static bool read_value(const struct option_row *row, const char *text, struct op
         return true;
     case NUMBER:
         return read_number(text, INT32_MAX, at);
+    case RATE:
+        return read_number(text, INT32_MAX, at) && *(const int64_t *)at > 0;
     case PORT:
         return read_port(text, at);
     case BEHAVIOUR:
@@ -125,7 +127,7 @@ static void set_standard(struct options *options)
     *options = (struct options){
         .pace = {.select_after_ms = 1500, .vend_ms = 2000, .away_ms = -1, .item = -1, .price = -1},
         .mqtt = MQTT_MIXED,
-        .connect_rate = 500,
+        .connect_rate = 200,
     };
     bool known = behaviour_parse(BEHAVIOUR_NORMAL, &options->behaviour);
     assert(known);

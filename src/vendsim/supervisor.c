@@ -19,7 +19,7 @@
 #include <utlist.h>
 #include <uv.h>
 
-enum { PENDING_MAX = 1000, BACKLOG = 16, KILL_AFTER_MS = 5000, ANSWER_SIZE = 256 };
+enum { PENDING_MAX = 1000, BACKLOG = 16, KILL_AFTER_MS = 30 * 1000, ANSWER_SIZE = 256 };
 
 struct child {
     pid_t pid; /* 0: reaped */
@@ -260,9 +260,7 @@ static void child_main(struct supervisor *supervisor, const struct worker_share 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* machines without their supervisor: a power cut */
     if (getppid() != parent)
         _exit(EXIT_FAILURE);
-    int status = worker_run(share);
-    (void)fflush(NULL);
-    _exit(status);
+    exit(worker_run(share));
 }
 
 static int spawn(struct supervisor *supervisor, struct worker_share *share)
