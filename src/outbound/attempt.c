@@ -137,8 +137,6 @@ static void on_outcome(void *arg, const struct http_outcome *outcome)
  * in memory. The second that is taken off covers the rounding. */
 static int64_t trust_age_s(const struct attempt *attempt)
 {
-    if (attempt->order.fresh)
-        return 0;
     int64_t changed_ms = attempt->order.endpoint->changed_ms;
     if (changed_ms == 0)
         return TRUST_AGE_MAX_S;
@@ -216,6 +214,7 @@ static int send_request(struct attempt *attempt)
         .allow_private = endpoint->allow_private,
         .connect_ms = at_least_1(connect_ms - elapsed_ms),
         .total_ms = at_least_1(attempt->total_ms - elapsed_ms),
+        .fresh = attempt->order.fresh,
         .trust_age_s = trust_age_s(attempt),
     };
     (void)snprintf(text.url, sizeof(text.url), "%s%s", endpoint->base_url,

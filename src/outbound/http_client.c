@@ -18,11 +18,13 @@ enum {
     BODY_KEPT_MAX = 16 * 1024, /* a pooled exchange gives a larger buffer back */
     IDLE_AGE_S = 55, /* below the minute after which many servers and NATs drop a connection */
     KEEPALIVE_S = 30,
+    SYSTEM_TRUST_AGE_S = 24 * 60 * 60,
     SEND_NONE = 0,
 };
 
 struct http_exchange {
     struct http_client *client;
+    struct multi_loop *multi;          /* whose connections it uses */
     struct http_exchange *prev, *next; /* in the pool */
     CURL *easy;
     http_done *done;
@@ -42,8 +44,13 @@ struct http_exchange {
     char refused[128];           /* why we stopped it; empty: we did not */
 };
 
+/* libcurl keeps the certificates that it loaded last, one file for each multi handle. The system's
+ * take 30 ms of the loop, so they have a handle of their own, where no integrator's own file drives
+ * them out. */
+enum trust { TRUST_SYSTEM, TRUST_OWN, TRUST_COUNT };
+
 struct http_client {
-    struct multi_loop *multi;
+    struct multi_loop *multis[TRUST_COUNT];
     struct http_exchange *pool;
     size_t pooled, pool_max;
     size_t under_way;
@@ -153,26 +160,33 @@ static bool set_hooks(CURL *easy, struct http_exchange *exchange)
     return SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
            SET(CURLOPT_OPENSOCKETDATA, exchange) &&
            SET(CURLOPT_CLOSESOCKETFUNCTION, multi_loop_close_socket) &&
-           SET(CURLOPT_CLOSESOCKETDATA, exchange->client->multi) &&
            SET(CURLOPT_PREREQFUNCTION, on_before_request) && SET(CURLOPT_PREREQDATA, exchange) &&
            SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, exchange) &&
            SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, exchange) &&
            SET(CURLOPT_ERRORBUFFER, exchange->error) && SET(CURLOPT_PRIVATE, exchange);
 }
 
+/* The system's certificates do not change when an endpoint does. */
+static bool set_trust(CURL *easy, const struct http_post *post)
+{
+    const char *system = curl_version_info(CURLVERSION_NOW)->cainfo;
+    long cached_s = post->ca_file ? (long)post->trust_age_s : (long)SYSTEM_TRUST_AGE_S;
+    return SET(CURLOPT_CAINFO, post->ca_file ? post->ca_file : system) &&
+           SET(CURLOPT_CA_CACHE_TIMEOUT, cached_s);
+}
+
 static bool set_post(CURL *easy, const struct http_exchange *exchange, const struct http_post *post)
 {
-    const char *ca_file =
-        post->ca_file ? post->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    bool fresh = post->fresh || post->trust_age_s == 0;
     return SET(CURLOPT_URL, post->url) && SET(CURLOPT_POST, 1L) &&
+           SET(CURLOPT_CLOSESOCKETDATA, exchange->multi) &&
            SET(CURLOPT_PROTOCOLS_STR, post->allow_http ? "https,http" : "https") &&
            SET(CURLOPT_POSTFIELDS, post->body) &&
            SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body_size) &&
            SET(CURLOPT_HTTPHEADER, exchange->headers) &&
            SET(CURLOPT_CONNECT_TO, post->pinned ? &exchange->connect_to : NULL) &&
-           SET(CURLOPT_CAINFO, ca_file) && SET(CURLOPT_CA_CACHE_TIMEOUT, (long)post->trust_age_s) &&
            SET(CURLOPT_MAXLIFETIME_CONN, (long)post->trust_age_s) &&
-           SET(CURLOPT_FRESH_CONNECT, post->trust_age_s > 0 ? 0L : 1L) &&
+           SET(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L) &&
            SET(CURLOPT_CONNECTTIMEOUT_MS, (long)post->connect_ms) &&
            SET(CURLOPT_TIMEOUT_MS, (long)post->total_ms);
 }
@@ -265,10 +279,10 @@ static int exchange_begin(struct http_exchange *exchange, const struct http_post
     int result = take_headers(exchange, post);
     if (result < 0)
         return result;
-    if (!set_post(exchange->easy, exchange, post))
+    exchange->multi = exchange->client->multis[post->ca_file ? TRUST_OWN : TRUST_SYSTEM];
+    if (!set_post(exchange->easy, exchange, post) || !set_trust(exchange->easy, post))
         return -EINVAL;
-    CURLMcode code =
-        curl_multi_add_handle(multi_loop_handle(exchange->client->multi), exchange->easy);
+    CURLMcode code = curl_multi_add_handle(multi_loop_handle(exchange->multi), exchange->easy);
     return code == CURLM_OK ? 0 : -EINVAL;
 }
 
@@ -291,10 +305,9 @@ int http_client_post(struct http_client *client, const struct http_post *post, h
 
 static void exchange_stop(struct http_exchange *exchange)
 {
-    struct http_client *client = exchange->client;
-    CURLMcode code = curl_multi_remove_handle(multi_loop_handle(client->multi), exchange->easy);
+    CURLMcode code = curl_multi_remove_handle(multi_loop_handle(exchange->multi), exchange->easy);
     assert(code == CURLM_OK);
-    client->under_way--;
+    exchange->client->under_way--;
 }
 
 void http_client_abort(struct http_exchange **exchange)
@@ -365,12 +378,11 @@ static void finished(struct http_exchange *exchange, CURLcode code)
     exchange_return(exchange);
 }
 
-static void on_worked(void *arg)
+static void read_finished(struct multi_loop *multi)
 {
-    struct http_client *client = arg;
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(multi_loop_handle(client->multi), &left))) {
+    while ((message = curl_multi_info_read(multi_loop_handle(multi), &left))) {
         assert(message->msg == CURLMSG_DONE);
         char *private = NULL;
         CURLcode code = message->data.result;
@@ -378,6 +390,13 @@ static void on_worked(void *arg)
         assert(got == CURLE_OK && private);
         finished((struct http_exchange *)(void *)private, code);
     }
+}
+
+static void on_worked(void *arg)
+{
+    struct http_client *client = arg;
+    for (int trust = 0; trust < TRUST_COUNT; trust++)
+        read_finished(client->multis[trust]);
 }
 
 int http_client_new(uv_loop_t *loop, const struct http_client_options *options,
@@ -388,10 +407,13 @@ int http_client_new(uv_loop_t *loop, const struct http_client_options *options,
     struct http_client *client = memory_zero(1, sizeof(*client));
     client->pool_max = options->connections_max;
     client->user_agent = memory_text(options->user_agent);
-    client->multi = multi_loop_new(loop, on_worked, client);
-    CURLMcode code = curl_multi_setopt(multi_loop_handle(client->multi), CURLMOPT_MAXCONNECTS,
-                                       (long)options->connections_max);
-    assert(code == CURLM_OK);
+    long each = (long)(options->connections_max + TRUST_COUNT - 1) / TRUST_COUNT;
+    for (int trust = 0; trust < TRUST_COUNT; trust++) {
+        client->multis[trust] = multi_loop_new(loop, on_worked, client);
+        CURLMcode code =
+            curl_multi_setopt(multi_loop_handle(client->multis[trust]), CURLMOPT_MAXCONNECTS, each);
+        assert(code == CURLM_OK);
+    }
     *ret_client = client;
     return 0;
 }
@@ -405,7 +427,8 @@ void http_client_free(struct http_client **client)
     struct http_exchange *exchange, *next;
     DL_FOREACH_SAFE (old->pool, exchange, next)
         exchange_free(exchange);
-    multi_loop_free(&old->multi);
+    for (int trust = 0; trust < TRUST_COUNT; trust++)
+        multi_loop_free(&old->multis[trust]);
     free(old->user_agent);
     free(old);
     curl_global_cleanup();

@@ -34,8 +34,9 @@ struct http_post {
     bool allow_http;
     bool allow_private;
     int64_t connect_ms, total_ms; /* from now, above 0 */
-    int64_t trust_age_s; /* connections and loaded certificates older than this are not used;
-                            0: a new connection */
+    bool fresh;                   /* on a new connection */
+    int64_t trust_age_s; /* connections and loaded certificates older than this are not used; 0:
+                            nothing kept is */
 };
 
 struct http_outcome {
@@ -57,7 +58,8 @@ struct http_outcome {
 typedef void http_done(void *arg, const struct http_outcome *outcome);
 
 struct http_client_options {
-    size_t connections_max; /* kept */
+    size_t connections_max; /* kept: half of them to hosts under the system's certificates, half to
+                               others */
     const char *user_agent; /* copied */
 };
 

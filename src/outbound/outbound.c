@@ -291,11 +291,10 @@ static void on_attempt_done(void *arg, const struct attempt_end *end)
         target_hold(target);
     drain_check(outbound);
     if (plan.fate == CALLBACK_PENDING) {
-        rest(parcel, plan.hold ? STAGE_HELD : STAGE_WAITING, plan.hold ? NEVER : plan.wait_ms);
-        if (parcel->fresh) {
-            leave(parcel);
+        if (parcel->fresh)
             make_ready(parcel);
-        }
+        else
+            rest(parcel, plan.hold ? STAGE_HELD : STAGE_WAITING, plan.hold ? NEVER : plan.wait_ms);
         pump(outbound, target);
         return;
     }

@@ -102,7 +102,8 @@ struct outbound_journal {
      * Batched and asynchronous: a crash may repeat a callback, never lose it. The struct is copied.
      */
     void (*record)(void *arg, const struct outbound_attempt *attempt);
-    /* A fate without an attempt (EXPIRED, CANCELLED, IMPLIED, PARKED). */
+    /* A fate without an attempt (EXPIRED, IMPLIED, PARKED); a cancelled one is the caller's to
+     * write. */
     void (*settle)(void *arg, int64_t callback_id, enum callback_fate fate);
     /* Now on PostgreSQL's clock, unix ms. */
     int64_t (*now_ms)(void *arg);
@@ -120,7 +121,8 @@ struct outbound_endpoint {
 };
 
 struct outbound_directory {
-    /* False: unknown or held; its callbacks wait. */
+    /* False: unknown or held; its callbacks wait until outbound_endpoint_changed(), and end as any
+     * other when they expire. Asked before each attempt, read only after a change. */
     bool (*endpoint)(void *arg, int64_t integrator_id, struct outbound_endpoint *ret_endpoint);
 };
 
@@ -146,8 +148,9 @@ MUST_CHECK int outbound_open(uv_loop_t *loop, const struct outbound_options *opt
                              struct metrics *metrics, struct outbound **ret_outbound,
                              char ret_error[static OUTBOUND_ERROR_SIZE]);
 
-/* Sent in this turn when its lane is free. -ENOBUFS: memory limit reached; it stays in the database
- * and the caller loads it later. */
+/* Sent in this turn when its lane is free. Those of one lane come in the order of lane_sequence.
+ * -ENOBUFS: memory limit reached; it stays in the database and the caller loads it later. -EEXIST:
+ * this callback is here already. */
 MUST_CHECK int outbound_submit(struct outbound *outbound, const struct outbound_callback *callback);
 /* Takes back a callback that has never been attempted and does not rename; settled() is not called.
  * True: it is gone (its queue row was removed in the caller's commit). False: in flight, attempted,
@@ -156,8 +159,8 @@ bool outbound_cancel(struct outbound *outbound, int64_t callback_id);
 /* The integrator has proved that it arrived: ends it as IMPLIED, aborts an attempt in flight,
  * releases the lane. Unknown: nothing happens. */
 void outbound_imply(struct outbound *outbound, int64_t callback_id);
-/* An endpoint's data changed: connections made with the old are not used again, waiting retries are
- * due now. */
+/* An endpoint's data changed, or it is held no more (an answer 410 holds it here): connections made
+ * with the old are not used again, waiting callbacks are due now. */
 void outbound_endpoint_changed(struct outbound *outbound, int64_t integrator_id);
 size_t outbound_pending(const struct outbound *outbound);
 /* No new attempts; attempts in flight may end (at most 5 s), then `drained` runs once. */

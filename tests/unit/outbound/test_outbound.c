@@ -388,7 +388,7 @@ END_TEST
 START_TEST(what_expired_before_it_came_is_not_sent)
 {
     SERVE({.answer = YES});
-    struct outbound_callback callback = callback_of(1, _i, 5);
+    struct outbound_callback callback = callback_of(1, (enum callback_kind)_i, 5);
     callback.expires_ms = clock_unix_ms() - 1;
     ck_assert_int_eq(submit(&callback), 0);
     RUN_UNTIL(settlement_count == 1);
@@ -594,6 +594,28 @@ END_TEST
 
 static const struct receiver_step JUST_YES[] = {{.answer = YES}};
 
+START_TEST(an_integrator_may_move_to_https_and_back)
+{
+    static struct receiver plain;
+    receiver_start(&plain, JUST_YES, 1, NULL);
+    serve_tls(JUST_YES, 1, "127.0.0.1");
+    for (int64_t id = 1; id <= 4; id++) {
+        bool https = id % 2 == 0;
+        endpoint.allow_http = !https;
+        endpoint.ca_file = https ? ca_file : NULL;
+        snprintf(base_url, sizeof(base_url), "%s://127.0.0.1:%u", https ? "https" : "http",
+                 https ? receiver.port : plain.port);
+        outbound_endpoint_changed(outbound, 9);
+        send_one(id, CALLBACK_VEND, 5);
+        RUN_UNTIL(settlement_count == (size_t)id);
+        check_settled((size_t)id - 1, id, CALLBACK_DELIVERED);
+    }
+    ck_assert_uint_eq(receiver_count(&receiver), 2);
+    ck_assert_uint_eq(receiver_count(&plain), 2);
+    receiver_stop(&plain);
+}
+END_TEST
+
 static const char *const HOSTS[] = {"127.0.0.1", "localhost"};
 
 START_TEST(https_is_verified_against_the_endpoints_authority)
@@ -798,6 +820,21 @@ START_TEST(draining_lets_attempts_end_and_starts_none)
 }
 END_TEST
 
+START_TEST(draining_does_not_wait_for_ever_and_what_it_cut_off_stays_owed)
+{
+    SERVE({.answer = YES, .delay_ms = 5500});
+    send_one(1, CALLBACK_VEND, 5);
+    RUN_UNTIL(receiver_count(&receiver) == 1);
+    outbound_drain(outbound, on_drained, NULL);
+    RUN_UNTIL(drained);
+    ck_assert_uint_eq(settlement_count, 0);
+    ck_assert_uint_eq(attempt_count, 1);
+    ck_assert_int_eq(attempts[0].result, ATTEMPT_ABORTED);
+    ck_assert_int_eq(attempts[0].fate, CALLBACK_PENDING);
+    ck_assert_uint_eq(outbound_pending(outbound), 1);
+}
+END_TEST
+
 START_TEST(draining_when_idle_is_told_from_the_loop)
 {
     calling = true;
@@ -854,6 +891,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, an_answer_that_breaks_off_is_no_delivery);
     tcase_add_test(tests, a_silent_integrator_is_given_up_after_the_kinds_time);
     tcase_add_test(tests, draining_lets_attempts_end_and_starts_none);
+    tcase_add_test(tests, draining_does_not_wait_for_ever_and_what_it_cut_off_stays_owed);
     tcase_add_test(tests, draining_when_idle_is_told_from_the_loop);
     tcase_add_test(tests, it_can_be_freed_with_attempts_and_waits_under_way);
 }
@@ -862,6 +900,7 @@ static void add_safety_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, https_is_verified_against_the_endpoints_authority, 0,
                         ARRAY_SIZE(HOSTS));
+    tcase_add_test(tests, an_integrator_may_move_to_https_and_back);
     tcase_add_test(tests, a_certificate_of_another_authority_gets_nothing);
     tcase_add_test(tests, the_systems_authorities_do_not_vouch_for_a_private_one);
     tcase_add_test(tests, a_certificate_for_another_name_gets_nothing);
