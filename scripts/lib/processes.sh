@@ -11,7 +11,7 @@ SANDBOX=$ROOT/var/demo
 start_process() {
     local name=$1
     shift
-    setsid "$@" >>"$SANDBOX/$name.log" 2>&1 </dev/null 9>&- &
+    setsid "$@" >>"$SANDBOX/$name.log" 2>&1 </dev/null 8>&- 9>&- &
     printf '%s\n' "$(process_name $!)" >>"$SANDBOX/processes"
 }
 
