@@ -171,8 +171,9 @@ static int outbound_build(struct daemon *daemon)
     broker_outbound_journal(&journal);
     broker_outbound_directory(&directory);
     broker_outbound_handlers(&handlers);
-    return outbound_open(&daemon->loop, &options, &journal, &directory, &handlers, daemon->broker,
-                         daemon->metrics, &daemon->outbound, daemon->error);
+    const struct outbound_parts parts = {&journal, &directory, &handlers, daemon->broker};
+    return outbound_open(&daemon->loop, &options, &parts, daemon->metrics, &daemon->outbound,
+                         daemon->error);
 }
 
 static struct broker *broker_build(struct daemon *daemon)

@@ -423,9 +423,7 @@ void outbound_drain(struct outbound *outbound, void (*drained)(void *arg), void 
 }
 
 int outbound_open(uv_loop_t *loop, const struct outbound_options *options,
-                  const struct outbound_journal *journal,
-                  const struct outbound_directory *directory,
-                  const struct outbound_handlers *handlers, void *arg, struct metrics *metrics,
+                  const struct outbound_parts *parts, struct metrics *metrics,
                   struct outbound **ret_outbound, char ret_error[static OUTBOUND_ERROR_SIZE])
 {
     assert(options->connections_per_endpoint > 0 && options->queue_max > 0);
@@ -443,10 +441,10 @@ int outbound_open(uv_loop_t *loop, const struct outbound_options *options,
     outbound->loop = loop;
     outbound->options = *options;
     outbound->options.user_agent = NULL; /* the client has its copy */
-    outbound->journal = *journal;
-    outbound->directory = *directory;
-    outbound->handlers = *handlers;
-    outbound->arg = arg;
+    outbound->journal = *parts->journal;
+    outbound->directory = *parts->directory;
+    outbound->handlers = *parts->handlers;
+    outbound->arg = parts->arg;
     outbound->client = client;
     outbound->lanes = lane_book_new();
     outbound->drain_timer = timer_new(loop, on_drain_timer, outbound);

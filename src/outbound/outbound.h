@@ -140,12 +140,19 @@ struct outbound_options {
     const char *user_agent;
 };
 
-/* Structs of pointers are copied, `arg` is borrowed. 0, or negative errno with ret_error. */
+/* Who is on the other side of it; structs of pointers are copied, `arg` is borrowed and handed to
+ * each. */
+struct outbound_parts {
+    const struct outbound_journal *journal;
+    const struct outbound_directory *directory;
+    const struct outbound_handlers *handlers;
+    void *arg;
+};
+
+/* 0, or negative errno with ret_error. `metrics` is borrowed. */
 MUST_CHECK int outbound_open(uv_loop_t *loop, const struct outbound_options *options,
-                             const struct outbound_journal *journal,
-                             const struct outbound_directory *directory,
-                             const struct outbound_handlers *handlers, void *arg,
-                             struct metrics *metrics, struct outbound **ret_outbound,
+                             const struct outbound_parts *parts, struct metrics *metrics,
+                             struct outbound **ret_outbound,
                              char ret_error[static OUTBOUND_ERROR_SIZE]);
 
 /* Sent in this turn when its lane is free. Those of one lane come in the order of lane_sequence.

@@ -87,9 +87,8 @@ static void open_outbound(int64_t per_endpoint)
     const struct outbound_directory directory = {on_endpoint};
     const struct outbound_handlers handlers = {on_settled};
     char error[OUTBOUND_ERROR_SIZE];
-    ck_assert_int_eq(outbound_open(&loop, &options, &journal, &directory, &handlers, NULL, metrics,
-                                   &outbound, error),
-                     0);
+    const struct outbound_parts parts = {&journal, &directory, &handlers, NULL};
+    ck_assert_int_eq(outbound_open(&loop, &options, &parts, metrics, &outbound, error), 0);
 }
 
 static void on_tick(void *arg UNUSED)
