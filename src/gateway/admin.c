@@ -56,13 +56,14 @@ void handle_status(struct request *request)
     struct broker_counts counts;
     broker_count(gateway->parts.broker, &counts);
     const char *not_ready = gateway->draining ? "shutting down" : reception_not_ready(gateway);
-    json_t *status =
-        json_pack("{s:s?, s:b, s:s?, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "ready", !not_ready,
-                  "not_ready_because", not_ready, "pid", (json_int_t)getpid(), "uptime_s",
-                  (json_int_t)((clock_monotonic_ms() - gateway->started_ms) / 1000), "draining",
-                  gateway->draining, "store", render_store(gateway->parts.store), "machines",
-                  render_machines(gateway, &counts), "transactions", render_transactions(&counts),
-                  "http", render_http(gateway));
+    int64_t uptime_s = (clock_monotonic_ms() - gateway->started_ms) / 1000;
+    json_t *status = json_pack(
+        "{s:s?, s:b, s:s?, s:b, s:I, s:I, s:o, s:o, s:o, s:o}", "version", gateway->options.version,
+        "ready", !not_ready, "not_ready_because", not_ready, "draining", gateway->draining, "pid",
+        (json_int_t)getpid(), "uptime_s", (json_int_t)uptime_s, "store",
+        render_store(gateway->parts.store), "machines", render_machines(gateway, &counts),
+        "transactions", render_transactions(&counts), "http", render_http(gateway));
+    assert(status);
     char *text = json_dumps(status, JSON_INDENT(2));
     json_decref(status);
     request_answer_body(request, MHD_HTTP_OK, "application/json", text, strlen(text));

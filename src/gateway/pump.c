@@ -73,15 +73,25 @@ static const char *const QUIET[] = {
     "Connection socket is closed", "Application reported",
 };
 
+static bool is_quiet(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(QUIET); i++)
+        if (strncmp(text, QUIET[i], strlen(QUIET[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Some formats are the message, others only frame it. */
 __attribute__((format(printf, 2, 0))) static void log_daemon(void *arg UNUSED, const char *format,
                                                              va_list arguments)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(QUIET); i++)
-        if (strncmp(format, QUIET[i], strlen(QUIET[i])) == 0)
-            return;
+    if (is_quiet(format))
+        return;
     char text[256];
     vsnprintf(text, sizeof(text), format, arguments);
-    log_warning("http_library", LOG_TEXT("message", text));
+    text[strcspn(text, "\n")] = '\0';
+    if (!is_quiet(text))
+        log_warning("http_library", LOG_TEXT("message", text));
 }
 
 static struct MHD_Daemon *start_daemon(const struct pump_handlers *handlers, size_t memory_max,
