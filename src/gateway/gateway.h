@@ -17,7 +17,8 @@ struct gateway;
 
 struct gateway_options {
     struct http_front_options api, private_surface, admin; /* address NULL: this surface is off */
-    int64_t request_ms;   /* a suspended request is answered OUTCOME_UNKNOWN (503) after this; above broker's call_deadline_ms */
+    int64_t request_ms;   /* a suspended request is answered OUTCOME_UNKNOWN (503) after this; above
+                             broker's call_deadline_ms */
     int64_t requests_max; /* requests under way; beyond: 429 with Retry-After */
     int64_t bulk_max;     /* vms in one vmc_bulk_search, 500 */
     const char *version;  /* told by /admin/status, borrowed; NULL: not told */
@@ -32,8 +33,9 @@ struct gateway_parts {
     struct metrics *metrics;
 };
 
-MUST_CHECK int gateway_open(uv_loop_t *loop, const struct gateway_options *options, const struct gateway_parts *parts,
-                            struct gateway **ret_gateway, char ret_error[static NET_ERROR_SIZE]);
+MUST_CHECK int gateway_open(uv_loop_t *loop, const struct gateway_options *options,
+                            const struct gateway_parts *parts, struct gateway **ret_gateway,
+                            char ret_error[static NET_ERROR_SIZE]);
 uint16_t gateway_api_port(const struct gateway *gateway);
 uint16_t gateway_private_port(const struct gateway *gateway);
 /* /readyz says 503 and the API answers SHUTTING_DOWN to new calls; those under way finish. */

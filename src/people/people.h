@@ -1,6 +1,8 @@
-/* people.h - integrators, their credentials and what they were granted: caches of the database, answered from memory.
+/* people.h - integrators, their credentials and what they were granted: caches of the database,
+ * answered from memory.
  *
- * API keys are kept and compared as SHA-256 digests; passwords as scrypt texts, checked on libuv's thread pool and remembered for a short while. */
+ * API keys are kept and compared as SHA-256 digests; passwords as scrypt texts, checked on libuv's
+ * thread pool and remembered for a short while. */
 #ifndef VENDGATE_PEOPLE_H
 #define VENDGATE_PEOPLE_H
 
@@ -28,17 +30,19 @@ struct integrator {
 };
 
 struct people_handlers {
-    void (*loaded)(void *arg);                               /* the first complete load is done */
+    void (*loaded)(void *arg); /* the first complete load is done */
     void (*integrator_changed)(void *arg, int64_t integrator_id); /* not during the first load */
 };
 
 struct people_options {
     int64_t password_cache_ms; /* how long a checked password is remembered, 60 s */
-    int64_t checks_max;        /* password checks under way or waiting; beyond: refused as overloaded */
+    int64_t checks_max; /* password checks under way or waiting; beyond: refused as overloaded */
 };
 
-struct people *people_new(uv_loop_t *loop, struct store *store, const struct people_options *options,
-                          const struct people_handlers *handlers, void *arg, struct metrics *metrics);
+struct people *people_new(uv_loop_t *loop, struct store *store,
+                          const struct people_options *options,
+                          const struct people_handlers *handlers, void *arg,
+                          struct metrics *metrics);
 /* Rereads what `what` names ("integrator", "integrator_key", "grant"); NULL: everything. */
 void people_refresh(struct people *people, const char *what, const char *key);
 bool people_loaded(const struct people *people);
@@ -50,14 +54,16 @@ enum people_verdict {
     PEOPLE_OVERLOADED, /* too many password checks under way */
 };
 
-/* What came with a request; texts are copied. Either kind alone suffices; both sent and one wrong is WRONG (contract). */
+/* What came with a request; texts are copied. Either kind alone suffices; both sent and one wrong
+ * is WRONG (contract). */
 struct people_credentials {
-    const char *api_key;        /* NULL: header absent */
-    const char *user, *password;/* NULL: no Basic */
-    bool malformed;             /* an Authorization header that is no valid Basic */
+    const char *api_key;         /* NULL: header absent */
+    const char *user, *password; /* NULL: no Basic */
+    bool malformed;              /* an Authorization header that is no valid Basic */
 };
 typedef void people_authenticated_cb(void *arg, enum people_verdict verdict, int64_t integrator_id);
-/* True: answered at once, through the outputs, and the callback will not run. False: the callback runs later, exactly once. */
+/* True: answered at once, through the outputs, and the callback will not run. False: the callback
+ * runs later, exactly once. */
 bool people_authenticate(struct people *people, const struct people_credentials *credentials,
                          enum people_verdict *ret_verdict, int64_t *ret_integrator_id,
                          people_authenticated_cb *callback, void *arg);
