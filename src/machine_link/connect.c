@@ -21,6 +21,8 @@ enum {
     REFUSED_WILL_TOPIC,
     REFUSED_WILL_RETAIN,
     REFUSED_TOO_LARGE,
+    REFUSED_FLAPPING,
+    REFUSED_TOOLS,
     REFUSED_COUNT
 };
 
@@ -46,6 +48,8 @@ static const struct {
     [REFUSED_WILL_TOPIC] = {"will_topic", 5, MQTT_NOT_AUTHORIZED},
     [REFUSED_WILL_RETAIN] = {"will_retain", JUST_CLOSE, MQTT_RETAIN_NOT_SUPPORTED},
     [REFUSED_TOO_LARGE] = {"too_large", JUST_CLOSE, MQTT_PACKET_TOO_LARGE},
+    [REFUSED_FLAPPING] = {"flapping", 3, MQTT_CONNECTION_RATE_EXCEEDED},
+    [REFUSED_TOOLS] = {"tools", 3, MQTT_CONNECTION_RATE_EXCEEDED},
 };
 /* clang-format on */
 
@@ -204,7 +208,7 @@ static void tool_enter(struct connection *connection, const char *vm_id)
     struct machine *machine = machine_hold(link, vm_id);
     if (machine->tool_count >= (size_t)link->options.tools_max) {
         machine_release(machine);
-        refuse(connection, LINK_BUSY);
+        refuse(connection, REFUSED_TOOLS);
         return;
     }
     connection->machine = machine;
@@ -223,7 +227,7 @@ static void machine_enter(struct connection *connection, const char *vm_id)
     connection->machine = machine;
     if (machine->live) {
         if (!machine_takeover_allowed(machine)) {
-            refuse(connection, LINK_BUSY);
+            refuse(connection, REFUSED_FLAPPING);
             return;
         }
         connection_end(machine->live, LINK_DOWN_TAKEOVER, MQTT_SESSION_TAKEN_OVER);

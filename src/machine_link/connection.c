@@ -117,10 +117,11 @@ void connection_break(struct connection *connection, enum mqtt_reason reason)
 {
     if (connection->phase == PHASE_CLOSING)
         return;
-    log_warning("machine_protocol_error",
-                LOG_TEXT("vm", connection->machine ? connection->machine->vm_id : NULL),
-                LOG_TEXT("address", net_stream_peer(connection->stream)->address_text),
-                LOG_INT("reason_code", reason));
+    /* A stranger must not fill the log: the metric counts it. */
+    log_event(connection->machine ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "machine_protocol_error",
+              LOG_TEXT("vm", connection->machine ? connection->machine->vm_id : NULL),
+              LOG_TEXT("address", net_stream_peer(connection->stream)->address_text),
+              LOG_INT("reason_code", reason));
     link_metrics_refused(&connection->link->metrics, "protocol");
     connection_end(connection, LINK_DOWN_PROTOCOL, reason);
 }
@@ -219,13 +220,21 @@ void connection_schedule(struct connection *connection)
     timer_start(connection->timer, due_ms - clock_monotonic_ms());
 }
 
+static void phase_overdue(struct connection *connection)
+{
+    if (connection->phase == PHASE_WELCOME) {
+        connect_refuse(connection, LINK_UNAVAILABLE);
+        return;
+    }
+    if (connection->phase == PHASE_CONNECT)
+        link_metrics_refused(&connection->link->metrics, "no_connect");
+    connection_end(connection, LINK_DOWN_NOT_WELCOME, MQTT_UNSPECIFIED);
+}
+
 static bool deadline_passed(struct connection *connection, int64_t now_ms)
 {
     if (connection->phase_deadline_ms > 0 && now_ms >= connection->phase_deadline_ms) {
-        if (connection->phase == PHASE_WELCOME)
-            connect_refuse(connection, LINK_UNAVAILABLE);
-        else
-            connection_end(connection, LINK_DOWN_NOT_WELCOME, MQTT_UNSPECIFIED);
+        phase_overdue(connection);
         return true;
     }
     if (now_ms >= silence_due_ms(connection)) {
