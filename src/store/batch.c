@@ -313,7 +313,7 @@ void batcher_result(struct batcher *batcher, PGresult *result)
     }
     if (PQresultStatus(result) == PGRES_FATAL_ERROR)
         note_failure(batcher, result);
-    if (batcher->phase == PROBING) {
+    if (batcher->phase == PROBING && batcher->next_result) {
         batcher->next_result->rows = result;
         batcher->next_result = batcher->next_result->next;
         return;
@@ -426,7 +426,7 @@ static void begin_ready(struct batcher *batcher)
 /* Those that were committed are answered; the others go first into the next batch. */
 static void probes_synced(struct batcher *batcher)
 {
-    if (batcher->failed) {
+    if (batcher->failed || batcher->next_result) {
         forget_rows(batcher->uncertain);
         batcher->handlers.unusable(batcher->arg, "uncertain operations could not be settled");
         return;

@@ -174,7 +174,8 @@ static void notices(void *arg, const char *message)
  */
 
 /* A lock is never waited for longer than a statement may take, and a transaction that we left open
- * does not stay. */
+ * does not stay. Planning one of the wide statements costs more than running it, so it is done
+ * once. */
 static bool send_settings(struct connection *connection)
 {
     char statement_timeout[24], lock_timeout[24], idle_timeout[24];
@@ -191,6 +192,7 @@ static bool send_settings(struct connection *connection)
         "current_setting('synchronous_commit') <> 'off'"
         "     THEN current_setting('synchronous_commit') ELSE $4 END, false),"
         " set_config('default_transaction_isolation', 'read committed', false),"
+        " set_config('plan_cache_mode', 'force_generic_plan', false),"
         " set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', "
         "false)";
     static const char SCHEMA[] =
@@ -315,14 +317,17 @@ static void take_result(struct connection *connection, PGresult *result)
         early_sync(connection);
 }
 
-/* libpq puts a NULL behind each statement's result, but not behind a sync point. */
+/* libpq puts a NULL behind each statement's result, but not behind a sync point. When the
+ * connection breaks it makes up a result that answers nothing. */
 static void take_results(struct connection *connection)
 {
     int nulls = 0;
     while (!connection->doomed && connection->awaited && nulls < 2 && !PQisBusy(connection->pg)) {
         PGresult *result = PQgetResult(connection->pg);
         nulls = result ? 0 : nulls + 1;
-        if (result)
+        if (PQstatus(connection->pg) != CONNECTION_OK)
+            PQclear(result);
+        else if (result)
             take_result(connection, result);
     }
 }

@@ -48,9 +48,11 @@ static void loaded(struct operation *operation, enum store_outcome outcome, cons
 void store_machine_load(struct store *store, const char *vm_id, store_machine_row_cb *callback,
                         void *arg)
 {
-    struct operation *operation = operation_new(STATEMENT_MACHINE_LOAD, loaded, arg);
+    struct operation *operation =
+        operation_new(vm_id ? STATEMENT_MACHINE_LOAD : STATEMENT_MACHINE_LOAD_ALL, loaded, arg);
     operation->callback.machine_row = callback;
-    operation_add_text(operation, vm_id);
+    if (vm_id)
+        operation_add_text(operation, vm_id);
     store_queue_step(store, operation);
 }
 

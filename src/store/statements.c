@@ -72,6 +72,20 @@
     " coalesce(t.timer, 'none'), coalesce(unix_ms(t.deadline_at), 0), t.lane_sequence, t.lock_answered," \
     " coalesce(t.closed_by, ''), t.outcome_code, unix_ms(t.created_at), coalesce(unix_ms(t.paid_at), 0)"
 
+/* The newest /txn/request of `t` that is still owed. */
+#define REQUEST_CALLBACK                                                                           \
+    ", coalesce((SELECT max(q.callback_id) FROM callback_queue q"                                  \
+    "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)"
+
+#define MACHINE_SELECT                                                                             \
+    "SELECT m.vm_id, m.enabled, m.allow_tool, m.out_of_service, m.address, m.business_address, m.company_external_name," \
+    "     m.operator_name, m.operator_contact_number, m.photo_url, c.digests[1], c.digests[2],"    \
+    "     (SELECT digest FROM machine_credential k WHERE k.vm_id = m.vm_id AND k.kind = 'token' AND k.enabled)," \
+    "     m.keypad::text, m.firmware, m.model, m.currency, m.scale, m.decimals, m.max_response_s, m.price_max," \
+    "     coalesce(m.owner_instance, 0), m.owner_epoch"                                            \
+    " FROM machine m, LATERAL (SELECT array_agg(k.digest ORDER BY k.credential_id) AS digests FROM machine_credential k" \
+    "     WHERE k.vm_id = m.vm_id AND k.kind = 'certificate' AND k.enabled) c"
+
 /* $3 vm_id, $4 owner epoch */
 #define MACHINE_OWNED                                                                              \
     " owned AS (SELECT m.vm_id FROM gateway_instance g, machine m"                                 \
@@ -136,20 +150,13 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_TXN_FIND_APPROVAL] = {"txn_find_approval", ON_STEPS, false, "iitt",
         "SELECT " TXN_COLUMNS " FROM txn t WHERE t.approval = $4 AND t.vm_id = $3"},
     [STATEMENT_TXN_LOAD_LIVE] = {"txn_load_live", ON_STEPS, false, "iit",
-        "SELECT " TXN_COLUMNS ", coalesce((SELECT max(q.callback_id) FROM callback_queue q"
-        "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)"
-        " FROM txn t JOIN machine m USING (vm_id)"
-        " WHERE t.live AND (m.vm_id = $3 OR ($3 IS NULL AND m.owner_instance = $1)) ORDER BY t.txn_id"},
+        "SELECT " TXN_COLUMNS REQUEST_CALLBACK " FROM txn t WHERE t.live AND t.vm_id = $3"},
+    [STATEMENT_TXN_LOAD_OURS] = {"txn_load_ours", ON_STEPS, false, "ii",
+        "SELECT " TXN_COLUMNS REQUEST_CALLBACK " FROM txn t JOIN machine m USING (vm_id)"
+        " WHERE t.live AND m.owner_instance = $1 ORDER BY t.txn_id"},
 
-    [STATEMENT_MACHINE_LOAD] = {"machine_load", ON_STEPS, false, "iit",
-        "SELECT m.vm_id, m.enabled, m.allow_tool, m.out_of_service, m.address, m.business_address, m.company_external_name,"
-        "     m.operator_name, m.operator_contact_number, m.photo_url, c.digests[1], c.digests[2],"
-        "     (SELECT digest FROM machine_credential k WHERE k.vm_id = m.vm_id AND k.kind = 'token' AND k.enabled),"
-        "     m.keypad::text, m.firmware, m.model, m.currency, m.scale, m.decimals, m.max_response_s, m.price_max,"
-        "     coalesce(m.owner_instance, 0), m.owner_epoch"
-        " FROM machine m, LATERAL (SELECT array_agg(k.digest ORDER BY k.credential_id) AS digests FROM machine_credential k"
-        "     WHERE k.vm_id = m.vm_id AND k.kind = 'certificate' AND k.enabled) c"
-        " WHERE $3 IS NULL OR m.vm_id = $3 ORDER BY m.vm_id"},
+    [STATEMENT_MACHINE_LOAD] = {"machine_load", ON_STEPS, false, "iit", MACHINE_SELECT " WHERE m.vm_id = $3"},
+    [STATEMENT_MACHINE_LOAD_ALL] = {"machine_load_all", ON_STEPS, false, "ii", MACHINE_SELECT " ORDER BY m.vm_id"},
     /* The link's state is read under a lock after the machine was taken, so it has what the former owner committed. */
     [STATEMENT_MACHINE_OWN] = {"machine_own", ON_STEPS, true, "iit",
         "WITH taken AS (UPDATE machine m SET owner_instance = $1, owner_epoch = m.owner_epoch + 1 FROM gateway_instance g"

@@ -272,8 +272,10 @@ static void loaded(struct operation *operation, enum store_outcome outcome, cons
 void store_txn_load_live(struct store *store, const char *vm_id, store_txn_row_cb *callback,
                          void *arg)
 {
-    struct operation *operation = operation_new(STATEMENT_TXN_LOAD_LIVE, loaded, arg);
+    struct operation *operation =
+        operation_new(vm_id ? STATEMENT_TXN_LOAD_LIVE : STATEMENT_TXN_LOAD_OURS, loaded, arg);
     operation->callback.txn_row = callback;
-    operation_add_text(operation, vm_id);
+    if (vm_id)
+        operation_add_text(operation, vm_id);
     store_queue_step(store, operation);
 }

@@ -1,0 +1,83 @@
+/* world.h - a store on its own loop, machines and integrators of a test, and a second way into the
+ * database.
+ *
+ * The database is VENDGATE_TEST_DATABASE_URL, migrated; each test makes machines, integrators and
+ * instances of its own in it. */
+#ifndef TESTS_STORE_WORLD_H
+#define TESTS_STORE_WORLD_H
+
+#include "store/callback.h"
+#include "store/machine.h"
+#include "store/people.h"
+#include "store/store.h"
+#include "store/txn.h"
+
+#include <check.h>
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct world {
+    uv_loop_t *loop;
+    bool own_loop;
+    struct metrics *metrics;
+    struct store *store;
+    PGconn *admin; /* blocking */
+    char instance[40];
+    int64_t integrator_id;
+    int readies, losses;
+    char changed[64]; /* "what key" of the last news */
+    bool closed;
+    int outcomes[5];                /* by enum store_outcome, of count_outcome() and its like */
+    struct store_txn_result result; /* of the last step */
+    enum store_outcome outcome;
+    int waiting;
+};
+
+/* With a store that is ready and an integrator. `shared` NULL: on a loop of its own; else on that
+ * world's, with its instance name. */
+void world_open(struct world *world, struct world *shared);
+/* Closes the store and frees all. */
+void world_close(struct world *world);
+
+/* Runs the loop until `done` says so; fails the test after 30 s. */
+void world_until(struct world *world, bool (*done)(const struct world *world));
+/* Until every operation that was counted in world->waiting is answered. */
+void world_wait(struct world *world);
+bool is_ready(const struct world *world);
+
+/* Runs SQL (printf-like); returns the first value as a number (-1: none). Fails the test on an
+ * error. */
+int64_t admin(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A sample of the rendered metrics, 0 if there is none: metric(world,
+ * "vendgate_store_batches_total{connection=\"steps\",result=\"committed\"}"). */
+double metric(struct world *world, const char *sample);
+
+/* Adds machines `<instance>-<from>` ... and takes them; each has owner epoch 1. */
+void machines_add(struct world *world, int from, int to);
+void vm_id_of(const struct world *world, int number, char ret_vm_id[static VM_ID_SIZE]);
+
+/* A record in LOCKING for machine `number`, its ref drawn from the machine's number and `round`. */
+struct txn_record locking(const struct world *world, int number, int round);
+/* A begin step for it, and a step from its state to `state` by `event`; they borrow `txn`, which
+ * they change to the state after. */
+struct store_txn_step begin_step(const struct txn_record *txn);
+struct store_txn_step next_step(struct txn_record *txn, enum txn_state state, enum txn_event event);
+
+/* Each counts its outcome in world->outcomes, keeps it and takes one from world->waiting; `arg` is
+ * the world. */
+void count_step(void *arg, enum store_outcome outcome, const struct store_txn_result *result);
+void count_done(void *arg, enum store_outcome outcome);
+
+/* Queues the step and waits for it. */
+enum store_outcome begin(struct world *world, struct txn_record *txn);
+enum store_outcome advance(struct world *world, const struct store_txn_step *step);
+
+TCase *steps_tests(void);
+TCase *data_tests(void);
+TCase *batch_tests(void);
+TCase *loss_tests(void);
+
+#endif
