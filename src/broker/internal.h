@@ -61,6 +61,7 @@ enum input_kind {
     INPUT_NUDGE,   /* approve_ack, or time to query again */
     INPUT_ARRIVED, /* the machine has connected */
     INPUT_ABSENT,  /* the machine is gone and the grace is over */
+    INPUT_REVIEW,  /* what its operator allows may have changed */
 };
 
 struct input {
@@ -274,6 +275,11 @@ int evidence_vend_code(enum txn_event event, int64_t machine_code, const char *r
 /* presence.c */
 void arrived_work(struct machine *machine, struct input *input);
 void absent_work(struct machine *machine, struct input *input);
+
+/* review.c */
+/* Whether an operator has taken back what this machine's link or transaction stands on. */
+bool review_due(const struct machine *machine);
+void review_work(struct machine *machine, struct input *input);
 
 /* deadlines.c */
 void expired_work(struct machine *machine, struct input *input);

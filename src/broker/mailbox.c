@@ -49,6 +49,9 @@ static void input_work(struct machine *machine, struct input *input)
     case INPUT_ABSENT:
         absent_work(machine, input);
         return;
+    case INPUT_REVIEW:
+        review_work(machine, input);
+        return;
     }
     assert(!"an input has a kind");
 }

@@ -131,8 +131,11 @@ static void step_acted(struct machine *machine)
 {
     struct live *live = machine->live;
     act(machine, live, &machine->step, machine->plan.event);
-    if (txn_state_final(live->txn.state))
+    if (txn_state_final(live->txn.state)) {
         live_free(&live);
+        if (review_due(machine))
+            mailbox_post_later(machine, input_new(INPUT_REVIEW));
+    }
     plan_drop(machine);
     input_done(machine, STORE_APPLIED);
 }

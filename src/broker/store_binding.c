@@ -83,29 +83,12 @@ static void directory_is_loaded(void *arg)
     recovery_begin(arg);
 }
 
-static bool credential_valid(const struct machine *machine, const struct fleet_machine *known)
-{
-    if (machine->fingerprint[0] == '\0')
-        return known->token_sha256[0] != '\0';
-    for (size_t i = 0; i < STORE_FINGERPRINTS_MAX; i++)
-        if (strcmp(known->fingerprints[i], machine->fingerprint) == 0)
-            return true;
-    return false;
-}
-
-/* A disabled or revoked machine keeps its link while money may be owed: its journal must speak. */
 static void machine_changed(void *arg, const struct fleet_machine *known)
 {
     struct broker *broker = arg;
     struct machine *machine = broker_machine_find(broker, known->vm_id);
-    if (!machine)
-        return;
-    bool money = machine->live && txn_state_money(machine->live->txn.state);
-    if (machine->live && !money && (!known->enabled || known->out_of_service))
-        mailbox_signal(machine, TXN_OUT_OF_SERVICE, machine->live->txn.id);
-    if (machine->presence >= PRESENCE_ARRIVED && !money &&
-        (!known->enabled || !credential_valid(machine, known)))
-        machine_link_cut(broker->link, machine->vm_id, LINK_DOWN_REVOKED);
+    if (machine && review_due(machine))
+        mailbox_post(machine, input_new(INPUT_REVIEW));
 }
 
 void broker_directory_handlers(struct fleet_directory_handlers *ret_handlers)
