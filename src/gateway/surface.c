@@ -91,6 +91,7 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
     return info ? info->socket_context : NULL;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *path,
                                   const char *method, const char *version UNUSED, const char *bytes,
                                   size_t *size, void **request_slot)

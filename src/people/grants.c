@@ -11,15 +11,15 @@
 #include <string.h>
 #include <uthash.h>
 
-/* Hashed and compared as bytes: the struct has no padding inside its used part. */
+/* Hashed and compared as bytes, so every byte of it is set, padding too. */
 struct grant_key {
     int64_t integrator_id;
     char vm_id[VM_ID_SIZE];
 };
 
 struct grant {
-    UT_hash_handle hh;
     struct grant_key key;
+    UT_hash_handle hh;
 };
 
 struct grants {
@@ -31,39 +31,31 @@ struct grants *grants_new(void)
     return memory_zero(1, sizeof(struct grants));
 }
 
-/* The bytes that count; 0: a vm_id that no machine can have. */
-static size_t make_key(struct grant_key *key, int64_t integrator_id, const char *vm_id)
+static void make_key(struct grant_key *key, int64_t integrator_id, const char *vm_id)
 {
-    size_t size = strlen(vm_id);
-    if (size >= sizeof(key->vm_id))
-        return 0;
+    memset(key, 0, sizeof(*key));
     key->integrator_id = integrator_id;
-    memcpy(key->vm_id, vm_id, size + 1);
-    return offsetof(struct grant_key, vm_id) + size;
+    memcpy(key->vm_id, vm_id, strlen(vm_id));
 }
 
 bool grants_has(const struct grants *grants, int64_t integrator_id, const char *vm_id)
 {
+    if (strlen(vm_id) >= VM_ID_SIZE)
+        return false; /* no machine can have it */
     struct grant_key key;
-    size_t size = make_key(&key, integrator_id, vm_id);
-    if (size == 0)
-        return false;
+    make_key(&key, integrator_id, vm_id);
     struct grant *grant;
-    HASH_FIND(hh, grants->set, &key, size, grant);
+    HASH_FIND(hh, grants->set, &key, sizeof(key), grant);
     return grant != NULL;
 }
 
 void grants_add(struct grants *grants, int64_t integrator_id, const char *vm_id)
 {
-    if (grants_has(grants, integrator_id, vm_id))
+    if (strlen(vm_id) >= VM_ID_SIZE || grants_has(grants, integrator_id, vm_id))
         return;
     struct grant *grant = memory_zero(1, sizeof(*grant));
-    size_t size = make_key(&grant->key, integrator_id, vm_id);
-    if (size == 0) {
-        free(grant);
-        return;
-    }
-    HASH_ADD_KEYPTR(hh, grants->set, &grant->key, size, grant);
+    make_key(&grant->key, integrator_id, vm_id);
+    HASH_ADD(hh, grants->set, key, sizeof(grant->key), grant);
 }
 
 size_t grants_count(const struct grants *grants)

@@ -61,7 +61,8 @@ END_TEST
 
 START_TEST(every_printable_ascii_character_may_stand_in_a_ref)
 {
-    for (char letter = ' '; letter <= '~'; letter++) {
+    for (int i = ' '; i <= '~'; i++) {
+        char letter = (char)i;
         json_t *object = json_pack("{s:s, s:s%, s:i}", "vm_id", "a", "txnRef", &letter, (size_t)1,
                                    "balance", 65535);
         ck_assert_int_eq(json_fields_read(object, FIELDS, ARRAY_SIZE(FIELDS), &body, error),
