@@ -160,7 +160,7 @@ static bool may_send(const struct connection *connection, enum machine_op op)
 int commands_send(struct connection *connection, const struct machine_command *command,
                   char ret_id[COMMAND_ID_SIZE])
 {
-    assert(command->ttl_ms > 0);
+    assert(command->ttl_ms > 0 && command->ttl_ms / 1000 < UINT32_MAX);
     if (!may_send(connection, command->op))
         return -ENOTCONN;
     if (count_in(connection, COMMAND_QUEUED) >= (size_t)connection->link->options.queue_max)

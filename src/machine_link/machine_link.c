@@ -36,6 +36,8 @@ static enum mqtt_reason goodbye_of(enum link_down_reason reason)
         return MQTT_SESSION_TAKEN_OVER;
     case LINK_DOWN_KEEP_ALIVE:
         return MQTT_KEEP_ALIVE_TIMEOUT;
+    case LINK_DOWN_PROTOCOL:
+        return MQTT_PROTOCOL_ERROR;
     default:
         return MQTT_UNSPECIFIED;
     }
