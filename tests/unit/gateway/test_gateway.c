@@ -579,6 +579,27 @@ START_TEST(requests_sent_at_once_are_answered_in_order)
 }
 END_TEST
 
+START_TEST(a_client_that_asks_before_it_sends_is_told_to_go_on)
+{
+    static const char BODY[] = "{\"vm_id\":\"VM-1\"}";
+    int fd = dial(gateway_api_port(gateway));
+    char *head = memory_format("POST /api/vmc_search HTTP/1.1\r\nHost: x\r\n" WITH_KEY JSON_TYPE
+                               "Expect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
+                               strlen(BODY));
+    say(fd, head);
+    free(head);
+    char go_on[64] = "";
+    for (int i = 0; i < TURNS_MAX && go_on[0] == '\0'; i++) {
+        turn(fd);
+        (void)recv(fd, go_on, sizeof(go_on) - 1, MSG_DONTWAIT);
+    }
+    ck_assert_msg(strncmp(go_on, "HTTP/1.1 100 ", 13) == 0, "%s", go_on);
+    say(fd, BODY);
+    hear_status(fd, "HTTP/1.1 200 ", "vendingMachine");
+    close(fd);
+}
+END_TEST
+
 START_TEST(too_many_at_once_are_told_to_come_back)
 {
     int waiting[4];
@@ -732,6 +753,7 @@ int main(void)
                    silence_of_the_broker_is_an_unknown_outcome_and_its_late_answer_is_dropped);
     tcase_add_test(tests, a_client_that_hangs_up_leaves_nothing_behind);
     tcase_add_test(tests, requests_sent_at_once_are_answered_in_order);
+    tcase_add_test(tests, a_client_that_asks_before_it_sends_is_told_to_go_on);
     tcase_add_test(tests, too_many_at_once_are_told_to_come_back);
     tcase_add_test(tests, an_integrators_rate_is_its_own_limit);
     tcase_add_test(tests, without_the_database_every_call_is_told_to_come_back);
