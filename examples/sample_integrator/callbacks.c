@@ -118,6 +118,7 @@ static enum MHD_Result dispatch(struct callbacks *callbacks, struct MHD_Connecti
 }
 
 /* libmicrohttpd calls once with the head, then with each piece of the body, then with none. */
+// NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version UNUSED,
                                   const char *upload, size_t *upload_size, void **state)
