@@ -358,7 +358,7 @@ void event_hole_ask(struct machine *machine)
 {
     int64_t from, to;
     if (machine->presence != PRESENCE_ONLINE ||
-        event_sequence_hole(&machine->sequence, &from, &to) == 0 || from == machine->hole_asked)
+        event_sequence_hole(&machine->sequence, &from, &to) != 0 || from == machine->hole_asked)
         return;
     machine->hole_asked = from;
     struct machine_command command = {.op = MACHINE_OP_RESEND,
