@@ -19,30 +19,39 @@
     "tiiiytiiI"         /* $35 machine event's name, $36 epoch, $37 seq, $38 time, $39 raw, $40 problem, $41-$43 state */ \
     "TTIITIBi"          /* $44 kinds .. $50 renames, $51 callback to cancel */
 
-/* One row if this process and (unless $29 is 0) its hold on the machine are current, and the event's number is new. */
-#define OWNED                                                                                      \
-    " owned AS (SELECT m.vm_id FROM gateway_instance g, machine m JOIN machine_link_state s USING (vm_id)" \
+/* One row if this process and (unless $29 is 0) its hold on the machine are current. */
+#define OWNED_START                                                                                \
+    "WITH owned AS (SELECT m.vm_id FROM gateway_instance g, machine m"
+#define OWNED_END                                                                                  \
     "  WHERE g.instance_id = $1 AND g.epoch = $2 AND m.vm_id = $6"                                 \
-    "    AND m.owner_instance = $1 AND m.owner_epoch = $29"                                        \
+    "    AND m.owner_instance = $1 AND m.owner_epoch = $29"
+#define OWNED OWNED_START OWNED_END "  FOR SHARE OF m),"
+/* The same, and the event's number must be new. */
+#define OWNED_SAID                                                                                 \
+    OWNED_START " JOIN machine_link_state s USING (vm_id)" OWNED_END                               \
     "    AND ($37 IS NULL OR $36 <> s.event_epoch OR ($37 > s.mark AND $37 <> ALL (s.above)))"     \
-    "  FOR SHARE OF m)"
+    "  FOR SHARE OF m),"
 
-/* From `moved` (txn_id, version), which has one row if the step applies: callbacks, their queue, the journal, the machine's event, the link's state. */
-#define CONSEQUENCES                                                                               \
-    " made AS (SELECT nextval('callback_id_seq') AS callback_id, moved.txn_id, c.*"                \
+/* What a step entails comes from `moved` (txn_id, version), which has one row if it applies. First what it owes: callbacks, their queue,
+ * and a callback taken back. */
+#define CALLS                                                                                      \
+    ", made AS (SELECT nextval('callback_id_seq') AS callback_id, moved.txn_id, c.*"               \
     "   FROM moved, unnest($44, $45, $46, $47, $48, $49, $50) WITH ORDINALITY"                     \
     "        AS c(kind, webhook_id, lane, lane_sequence, body, expires_ms, renames, n)),"          \
     " stored AS (INSERT INTO callback (callback_id, created_at, integrator_id, txn_id, kind, webhook_id, lane, lane_sequence," \
     "     renames, expires_at, body)"                                                              \
-    "   SELECT callback_id, now(), $4, txn_id, kind, webhook_id, lane, lane_sequence, renames," \
+    "   SELECT callback_id, now(), $4, txn_id, kind, webhook_id, lane, lane_sequence, renames,"    \
     "     from_unix_ms(expires_ms), body FROM made),"                                              \
     " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, txn_id, kind, renames)" \
     "   SELECT callback_id, now(), $1, txn_id, kind, renames FROM made),"                          \
     " cancelled AS (DELETE FROM callback_queue q USING moved WHERE q.callback_id = $51 AND q.owner_instance = $1" \
     "     AND q.attempts = 0 AND NOT q.renames RETURNING q.callback_id),"                          \
     " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"  \
-    "   SELECT callback_id, 0, now(), $1, 'cancelled' FROM cancelled),"                            \
-    " said AS (INSERT INTO machine_event (vm_id, event_epoch, seq, told_at, name, raw, body_hash, problem, txn_id, step)" \
+    "   SELECT callback_id, 0, now(), $1, 'cancelled' FROM cancelled)"
+
+/* The machine's event and the state of its link. */
+#define SAID                                                                                       \
+    ", said AS (INSERT INTO machine_event (vm_id, event_epoch, seq, told_at, name, raw, body_hash, problem, txn_id, step)" \
     "   SELECT $6, $36, $37, to_timestamp($38), $35, $39, sha256($39), $40, moved.txn_id, $30 FROM moved WHERE $35 IS NOT NULL)," \
     " link AS (UPDATE machine_link_state s SET"                                                    \
     "     event_epoch = CASE WHEN $36 >= s.event_epoch THEN $41 ELSE s.event_epoch END,"           \
@@ -50,12 +59,25 @@
     "     above = CASE WHEN $36 >= s.event_epoch THEN $43 ELSE s.above END,"                       \
     "     last_event_at = CASE WHEN $36 >= s.event_epoch THEN now() ELSE s.last_event_at END,"     \
     "     approval_n = greatest(s.approval_n, $19)"                                                \
-    "   FROM moved WHERE s.vm_id = $6 AND ($36 >= s.event_epoch OR $19 > s.approval_n))"           \
-    " INSERT INTO txn_event (txn_id, version, from_state, to_state, event, actor, evidence, callback_ids," \
-    "     cancelled_callback_id, step, instance_id)"                                               \
-    "   SELECT moved.txn_id, moved.version, $31, $8, $32, $33, $34,"                               \
-    "     ARRAY(SELECT callback_id FROM made ORDER BY n), (SELECT callback_id FROM cancelled), $30, $1 FROM moved" \
+    "   FROM moved WHERE s.vm_id = $6 AND ($36 >= s.event_epoch OR $19 > s.approval_n))"
+
+/* The journal, always; its row is the answer. */
+#define JOURNAL(callback_ids, cancelled_id)                                                        \
+    " INSERT INTO txn_event (txn_id, version, from_state, to_state, event, actor, evidence, step, instance_id," \
+    "     callback_ids, cancelled_callback_id)"                                                    \
+    "   SELECT moved.txn_id, moved.version, $31, $8, $32, $33, $34, $30, $1, " callback_ids ", " cancelled_id " FROM moved" \
     "   RETURNING txn_id, callback_ids, cancelled_callback_id"
+#define JOURNAL_ALONE JOURNAL("'{}'", "NULL")
+#define JOURNAL_CALLS                                                                              \
+    JOURNAL("ARRAY(SELECT callback_id FROM made ORDER BY n)", "(SELECT callback_id FROM cancelled)")
+
+/* A statement without the parts that a step does not need costs a fraction of the whole one, so there are four of each kind. */
+#define STEP_VARIANTS(statement, name, moved)                                                      \
+    [statement] = {name, ON_STEPS, true, STEP_TYPES, OWNED moved JOURNAL_ALONE},                   \
+    [(statement) + STEP_SAYS] = {name "_said", ON_STEPS, true, STEP_TYPES, OWNED_SAID moved SAID JOURNAL_ALONE}, \
+    [(statement) + STEP_CALLS] = {name "_calls", ON_STEPS, true, STEP_TYPES, OWNED moved CALLS JOURNAL_CALLS}, \
+    [(statement) + STEP_CALLS + STEP_SAYS] = {name "_said_calls", ON_STEPS, true, STEP_TYPES,      \
+                                              OWNED_SAID moved CALLS SAID JOURNAL_CALLS}
 
 #define TXN_INSERT                                                                                 \
     "INSERT INTO txn (txn_id, integrator_id, ref, vm_id, session, state, version, balance, request, item, selection, price," \
@@ -115,31 +137,25 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
-    [STATEMENT_TXN_BEGIN] = {"txn_begin", ON_STEPS, true, STEP_TYPES,
-        "WITH" OWNED ","
+    STEP_VARIANTS(STATEMENT_TXN_BEGIN, "txn_begin",
         " id AS (SELECT nextval('txn_id_seq') AS txn_id FROM owned),"
-        " moved AS (" TXN_INSERT "),"
-        CONSEQUENCES},
-    [STATEMENT_TXN_ADVANCE] = {"txn_advance", ON_STEPS, true, STEP_TYPES,
-        "WITH" OWNED ","
+        " moved AS (" TXN_INSERT ")"),
+    STEP_VARIANTS(STATEMENT_TXN_ADVANCE, "txn_advance",
         " moved AS (UPDATE txn t SET state = $8, version = $9, balance = $10, request = $11, item = $12, selection = $13,"
         "     price = $14, surcharge = $15, discount = $16, amount = $17, approval = $18, approval_n = $19, journal = $20,"
         "     timer = $21, deadline_at = from_unix_ms($22), lane_sequence = $23, lock_answered = $24, closed_by = $25,"
         "     outcome_code = $26::integer, paid_at = from_unix_ms($27), last_step = $30, updated_at = now()"
         "   FROM owned WHERE t.txn_id = $3 AND t.vm_id = owned.vm_id AND t.version = $9 - 1 AND t.state = $31"
-        "   RETURNING t.txn_id, t.version),"
-        CONSEQUENCES},
+        "   RETURNING t.txn_id, t.version)"),
     /* Without an owner epoch no machine is held: a note of what an integrator said. */
-    [STATEMENT_TXN_NOTE] = {"txn_note", ON_STEPS, true, STEP_TYPES,
-        "WITH" OWNED ","
+    STEP_VARIANTS(STATEMENT_TXN_NOTE, "txn_note",
         " moved AS (SELECT t.txn_id, t.version FROM txn t, gateway_instance g WHERE t.txn_id = $3"
-        "     AND g.instance_id = $1 AND g.epoch = $2 AND ($29 = 0 OR EXISTS (SELECT FROM owned))),"
-        CONSEQUENCES},
+        "     AND g.instance_id = $1 AND g.epoch = $2 AND ($29 = 0 OR EXISTS (SELECT FROM owned)))"),
     [STATEMENT_TXN_SPEND] = {"txn_spend", ON_STEPS, true, STEP_TYPES,
         "WITH id AS (SELECT nextval('txn_id_seq') AS txn_id FROM gateway_instance g"
         "     WHERE g.instance_id = $1 AND g.epoch = $2),"
-        " moved AS (" TXN_INSERT "),"
-        CONSEQUENCES},
+        " moved AS (" TXN_INSERT ")"
+        JOURNAL_ALONE},
     /* Whether an uncertain step was committed: its random number stands in the journal. */
     [STATEMENT_TXN_PROBE] = {"txn_probe", ON_STEPS, true, STEP_TYPES,
         "SELECT txn_id, callback_ids, cancelled_callback_id FROM txn_event"

@@ -19,10 +19,11 @@ enum statement {
     STATEMENT_HEARTBEAT,
     STATEMENT_LISTEN,
     STATEMENT_PING,
-    /* transactions */
+    /* transactions; each of the first three has variants, see STEP_SAYS */
     STATEMENT_TXN_BEGIN,
-    STATEMENT_TXN_ADVANCE,
-    STATEMENT_TXN_NOTE,
+    STATEMENT_TXN_ADVANCE = STATEMENT_TXN_BEGIN + 4,
+    STATEMENT_TXN_NOTE = STATEMENT_TXN_ADVANCE + 4,
+    STATEMENT_TXN_LAST_VARIANT = STATEMENT_TXN_NOTE + 3,
     STATEMENT_TXN_SPEND,
     STATEMENT_TXN_PROBE,
     STATEMENT_TXN_FIND,
@@ -48,6 +49,9 @@ enum statement {
     STATEMENT_CALLBACK_SETTLE,
     STATEMENT_COUNT
 };
+
+/* Added to a step's statement: with a machine's event or approval number, with callbacks. */
+enum { STEP_SAYS = 1, STEP_CALLS = 2 };
 
 /* On which connection a statement is prepared. */
 enum {

@@ -116,10 +116,20 @@ static void step_done(struct operation *operation, enum store_outcome outcome, c
     operation->callback.txn(operation->arg, outcome, &result);
 }
 
+/* approval_n is kept with the link, so a row that has one writes the link too. */
+static enum statement variant_of(enum statement statement, const struct store_txn_step *step)
+{
+    if (statement == STATEMENT_TXN_SPEND)
+        return statement;
+    int says = step->machine_event || step->txn->approval_n ? STEP_SAYS : 0;
+    int calls = step->callback_count || step->cancel_callback_id ? STEP_CALLS : 0;
+    return statement + (enum statement)(says + calls);
+}
+
 static void step_queue(struct store *store, enum statement statement,
                        const struct store_txn_step *step, store_txn_cb *callback, void *arg)
 {
-    struct operation *operation = operation_new(statement, step_done, arg);
+    struct operation *operation = operation_new(variant_of(statement, step), step_done, arg);
     operation->probe = STATEMENT_TXN_PROBE;
     operation->callback.txn = callback;
     add_txn(operation, step->txn);
