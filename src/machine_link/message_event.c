@@ -52,12 +52,14 @@ static const struct json_field COMMON[] = {
     INTEGER("seq", true, 0, NUMBER_MAX, event.seq),
 };
 static const struct json_field TIME[] = {INTEGER("time", false, 0, NUMBER_MAX, event.time_s)};
-static const struct json_field SELECTION[] = {SESSION, REQUEST, ITEM(true), PRICE(true)};
+static const struct json_field SELECTION[] = {
+    SESSION, REQUEST, ITEM(true),
+    /* One that nobody can pay closes the transaction, so it must be understood. */
+    INTEGER("price", true, -NUMBER_MAX, NUMBER_MAX, event.price)};
 static const struct json_field WITHDRAWN[] = {SESSION, REQUEST};
 static const struct json_field SESSION_ENDED[] = {SESSION};
 static const struct json_field DISPENSED[] = {APPROVAL, ITEM(false), QUANTITY};
-static const struct json_field NOT_DISPENSED[] = {
-    APPROVAL, INTEGER("code", false, 0, MDB_CODE_MAX, event.code)};
+static const struct json_field NOT_DISPENSED[] = {APPROVAL};
 /* Without on_bus nothing could be concluded, so it is required. */
 static const struct json_field INTERRUPTED[] = {
     APPROVAL, {"on_bus", JSON_FIELD_BOOL, true, 0, 0, AT(event.on_bus), NOBODY, NULL}};
@@ -104,8 +106,8 @@ static const struct json_field COIL_ENTRY[] = {
 
 /* What the table of fields cannot say; false with the problem told. */
 typedef bool event_finish(struct event_fields *fields, char problem[static JSON_ERROR_SIZE]);
-static event_finish finish_selection, finish_session_ended, finish_refill, finish_alert,
-    finish_planogram, finish_gap;
+static event_finish finish_selection, finish_session_ended, finish_not_dispensed, finish_refill,
+    finish_alert, finish_planogram, finish_gap;
 
 #define FIELDS(table_) (table_), ARRAY_SIZE(table_)
 static const struct {
@@ -118,7 +120,7 @@ static const struct {
     [MACHINE_EVENT_WITHDRAWN] = {FIELDS(WITHDRAWN), NULL, false},
     [MACHINE_EVENT_SESSION_ENDED] = {FIELDS(SESSION_ENDED), finish_session_ended, false},
     [MACHINE_EVENT_DISPENSED] = {FIELDS(DISPENSED), NULL, false},
-    [MACHINE_EVENT_NOT_DISPENSED] = {FIELDS(NOT_DISPENSED), NULL, false},
+    [MACHINE_EVENT_NOT_DISPENSED] = {FIELDS(NOT_DISPENSED), finish_not_dispensed, false},
     [MACHINE_EVENT_INTERRUPTED] = {FIELDS(INTERRUPTED), NULL, false},
     [MACHINE_EVENT_SALE] = {FIELDS(SALE), NULL, false},
     [MACHINE_EVENT_REFILL] = {FIELDS(REFILL), finish_refill, false},
@@ -160,6 +162,13 @@ static bool finish_session_ended(struct event_fields *fields,
     for (size_t i = 1; reason && i < ARRAY_SIZE(WORDS); i++)
         if (strcmp(reason, WORDS[i]) == 0)
             fields->event.end = (enum session_end)i;
+    return true;
+}
+
+static bool finish_not_dispensed(struct event_fields *fields,
+                                 char problem[static JSON_ERROR_SIZE] UNUSED)
+{
+    fields->event.code = machine_code_read(fields->event.json);
     return true;
 }
 

@@ -31,6 +31,10 @@ bool machine_reply_read(const char *bytes, size_t size, struct reply_reading *re
 /* Fills in what the command knows. */
 void machine_reply_bind(struct machine_reply *reply, const struct machine_command *command);
 
+/* The `code` of a result: an integer, or its digits as text, as /txn/vend writes it. -1: none that
+ * is understood, because why a dispense failed must never decide whether it did. */
+int64_t machine_code_read(const json_t *object);
+
 #define COMMAND_TEXT_SIZE 2048
 
 /* What the link adds to a command. */

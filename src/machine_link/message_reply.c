@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define NUMBER_MAX INT64_C(9007199254740991)
-#define CODE_MAX 65535
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 #define JOURNAL_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
@@ -38,7 +37,6 @@ static const struct json_field REPLY[] = {
     TEXT("result", true, 1, result, NULL),
     TEXT("reason", false, 0, reply.reason, NULL),
     TEXT("state", false, 0, state, NULL),
-    INTEGER("code", CODE_MAX, reply.code),
     BOOL("on_bus", reply.on_bus),
     TEXT("journal", false, 0, reply.journal, JOURNAL_CHARACTERS),
     INTEGER("session", NUMBER_MAX, reply.session),
@@ -50,7 +48,6 @@ static const struct json_field LAST[] = {
     TEXT("approval", true, 1, reply.last_approval, HEX_DIGITS),
     INTEGER("n", NUMBER_MAX, reply.last_n),
     TEXT("state", true, 1, last_state, NULL),
-    INTEGER("code", CODE_MAX, reply.last_code),
     BOOL("on_bus", reply.last_on_bus),
 };
 
@@ -116,6 +113,7 @@ static bool last_read(struct reply_fields *fields, char problem[static JSON_ERRO
     }
     if (json_fields_read(fields->last, LAST, ARRAY_SIZE(LAST), fields, problem) != JSON_OK)
         return false;
+    fields->reply.last_code = machine_code_read(fields->last);
     return state_read(fields->last_state, &fields->reply.last_state, problem);
 }
 
@@ -126,6 +124,7 @@ static bool reply_read(const json_t *document, struct reply_fields *fields,
         return false;
     fields->reply.lock_refusal =
         (enum lock_refusal)word_of(LOCK_REFUSALS, ARRAY_SIZE(LOCK_REFUSALS), fields->reply.reason);
+    fields->reply.code = machine_code_read(document);
     return result_read(fields, problem) &&
            state_read(fields->state, &fields->reply.state, problem) && last_read(fields, problem);
 }

@@ -100,6 +100,18 @@ START_TEST(results_name_their_approval)
 }
 END_TEST
 
+START_TEST(a_price_below_zero_is_understood_so_that_it_can_be_refused)
+{
+    struct event_reading reading;
+    read_event("{\"event\":\"selection\"," HEAD
+               "\"session\":3,\"request\":2,\"item\":17,\"price\":-1}",
+               &reading);
+    ck_assert_int_eq(reading.event.kind, MACHINE_EVENT_SELECTION);
+    ck_assert_int_eq(reading.event.price, -1);
+    machine_event_done(&reading);
+}
+END_TEST
+
 START_TEST(a_long_label_is_cut_between_characters)
 {
     struct event_reading reading;
@@ -133,8 +145,6 @@ static const struct {
     {"{\"event\":\"button\",\"event_epoch\":1,\"seq\":1.5,\"button\":1}", false, ""},
     {"{\"event\":\"button\",\"event_epoch\":1,\"seq\":9007199254740992,\"button\":1}", false, ""},
     {"{\"event\":\"selection\"," HEAD "\"session\":3,\"request\":2,\"item\":17}", true, ""},
-    {"{\"event\":\"selection\"," HEAD "\"session\":3,\"request\":2,\"item\":17,\"price\":-1}", true,
-     ""},
     {"{\"event\":\"selection\"," HEAD "\"session\":3,\"request\":2,\"item\":65536,\"price\":1}",
      true, ""},
     {"{\"event\":\"selection\"," HEAD "\"session\":3,\"item\":17,\"price\":1}", true, ""},
@@ -225,6 +235,34 @@ START_TEST(replies_are_understood)
     ck_assert(read_reply("{\"id\":\"aa\",\"result\":\"ok\",\"state\":\"not_dispensed\",\"code\":5}",
                          &reply));
     ck_assert_int_eq(reply.code, 5);
+}
+END_TEST
+
+START_TEST(how_a_code_is_written_never_decides_whether_a_result_is_understood)
+{
+    static const struct {
+        const char *text;
+        int64_t code;
+    } CODES[] = {{"206", 206}, {"\"206\"", 206}, {"\"\"", -1},      {"\"5x\"", -1},
+                 {"-1", -1},   {"65536", -1},    {"\"65536\"", -1}, {"\"-5\"", -1},
+                 {"null", -1}, {"[5]", -1},      {"5.0", -1}};
+    for (size_t i = 0; i < ARRAY_SIZE(CODES); i++) {
+        struct event_reading reading;
+        struct machine_reply reply;
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"event\":\"not_dispensed\"," HEAD "\"approval\":\"" APPROVAL "\",\"code\":%s}",
+                 CODES[i].text);
+        read_event(text, &reading);
+        ck_assert_int_eq(reading.event.kind, MACHINE_EVENT_NOT_DISPENSED);
+        ck_assert_int_eq(reading.event.code, CODES[i].code);
+        machine_event_done(&reading);
+        snprintf(text, sizeof text,
+                 "{\"id\":\"aa\",\"result\":\"ok\",\"state\":\"not_dispensed\",\"code\":%s}",
+                 CODES[i].text);
+        ck_assert(read_reply(text, &reply));
+        ck_assert_int_eq(reply.code, CODES[i].code);
+    }
 }
 END_TEST
 
@@ -337,6 +375,7 @@ int main(void)
     tcase_add_loop_test(tcase, each_event_is_understood, 0, ARRAY_SIZE(READABLE));
     tcase_add_test(tcase, the_fields_of_a_selection_arrive);
     tcase_add_test(tcase, results_name_their_approval);
+    tcase_add_test(tcase, a_price_below_zero_is_understood_so_that_it_can_be_refused);
     tcase_add_test(tcase, a_long_label_is_cut_between_characters);
     tcase_add_loop_test(tcase, what_is_not_understood_is_told_so_with_its_approval, 0,
                         ARRAY_SIZE(UNREADABLE));
@@ -344,6 +383,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("replies");
     tcase_add_test(tcase, replies_are_understood);
+    tcase_add_test(tcase, how_a_code_is_written_never_decides_whether_a_result_is_understood);
     tcase_add_loop_test(tcase, a_damaged_reply_is_no_verdict, 0, ARRAY_SIZE(BAD_REPLIES));
     tcase_add_test(tcase, a_reply_takes_over_what_its_command_knows);
     suite_add_tcase(suite, tcase);
