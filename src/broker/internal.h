@@ -75,7 +75,7 @@ struct input {
     struct event_ticket ticket;
     struct event_sequence sequence; /* machine's, as it is after this event */
     struct machine_reply reply;     /* REPLY; raw is owned */
-    char *raw;
+    char *raw, *problem;            /* EVENT, REPLY: owned copies */
     json_t *json;
     enum txn_event signal; /* SIGNAL */
     int64_t txn_id;        /* SIGNAL, EXPIRED, NUDGE: of which transaction; 0: whichever lives */

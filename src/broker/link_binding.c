@@ -76,6 +76,7 @@ static void event(void *arg, const char *vm_id, struct event_ticket ticket,
     input->ticket = ticket;
     input_own_body(input, given->raw, given->raw_size);
     input->event.raw = input->raw;
+    input->event.problem = input->problem = memory_text(given->problem);
     if (given->json)
         input->json = json_deep_copy(given->json);
     input->event.json = input->json;

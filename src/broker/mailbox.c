@@ -17,6 +17,7 @@ void input_free(struct input **input)
     if (!*input)
         return;
     free((*input)->raw);
+    free((*input)->problem);
     json_decref((*input)->json);
     free(*input);
     *input = NULL;
