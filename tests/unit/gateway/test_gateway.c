@@ -219,7 +219,7 @@ static void open_gateway(void)
     struct gateway_options options = {.api = front("api", "127.0.0.1"),
                                       .private_surface = front("private", "127.0.0.1"),
                                       .admin = front("admin", admin_path),
-                                      .request_ms = 300,
+                                      .request_ms = 1000,
                                       .requests_max = 4,
                                       .bulk_max = 3,
                                       .version = "1.2.3"};
@@ -565,6 +565,43 @@ START_TEST(a_client_that_hangs_up_leaves_nothing_behind)
 }
 END_TEST
 
+static void on_time_over(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+/* Turns that the loop makes in 200 ms when it may sleep. */
+static int count_turns(void)
+{
+    bool over = false;
+    int turns = 0;
+    uv_timer_t timer;
+    timer.data = &over;
+    uv_timer_init(&loop, &timer);
+    uv_update_time(&loop);
+    uv_timer_start(&timer, on_time_over, 200, 0);
+    for (; !over; turns++)
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    return turns;
+}
+
+START_TEST(connections_that_wait_or_idle_keep_no_processor_busy)
+{
+    int idle = dial(gateway_api_port(gateway)), fd = begin_lock();
+    post(idle, "/api/vmc_search", WITH_KEY JSON_TYPE, "{\"vm_id\":\"VM-2\"}");
+    hear_status(idle, "HTTP/1.1 200 ", "vendingMachine");
+    ck_assert_int_lt(count_turns(), 10);
+    say(idle, "POST /api/lock HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{");
+    for (int i = 0; i < 5; i++)
+        turn(-1);
+    ck_assert_int_lt(count_turns(), 10); /* one half sent */
+    close(idle);
+    close(fd);
+}
+END_TEST
+
 START_TEST(requests_sent_at_once_are_answered_in_order)
 {
     int fd = begin_lock();
@@ -752,6 +789,7 @@ int main(void)
     tcase_add_test(tests,
                    silence_of_the_broker_is_an_unknown_outcome_and_its_late_answer_is_dropped);
     tcase_add_test(tests, a_client_that_hangs_up_leaves_nothing_behind);
+    tcase_add_test(tests, connections_that_wait_or_idle_keep_no_processor_busy);
     tcase_add_test(tests, requests_sent_at_once_are_answered_in_order);
     tcase_add_test(tests, a_client_that_asks_before_it_sends_is_told_to_go_on);
     tcase_add_test(tests, too_many_at_once_are_told_to_come_back);
