@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,11 +45,10 @@ static json_t *body_of(enum callback_kind kind, const struct txn_record *txn,
     return json_pack("{s:s, s:s}", "txn_ref", txn->ref, "code", code);
 }
 
+/* A request is worth nothing once its payment can no longer come. */
 static int64_t expiry_of(enum callback_kind kind, const struct txn_record *txn, int64_t now_ms)
 {
-    if (kind == CALLBACK_REQUEST)
-        return txn->deadline_ms;
-    return now_ms + (kind == CALLBACK_VEND ? VEND_EXPIRES_MS : UNLOCK_EXPIRES_MS);
+    return kind == CALLBACK_REQUEST ? txn->deadline_ms : now_ms + callback_lifetime_ms(kind);
 }
 
 void callback_prepare(struct machine *machine)
@@ -96,8 +96,6 @@ void callback_submit(struct machine *machine, int64_t callback_id)
     snprintf(callback.webhook_id, sizeof callback.webhook_id, "%s", made->webhook_id);
     if (callback.kind == CALLBACK_REQUEST)
         live->request_callback_id = callback_id;
-    if (outbound_submit(machine->broker->outbound, &callback) == 0)
-        return;
-    /* It is on disk: loaded again when the queue has room. */
-    backlog_left(machine->broker, callback_id);
+    if (outbound_submit(machine->broker->outbound, &callback) == -ENOBUFS)
+        backlog_left(machine->broker, callback_id); /* on disk: read again when there is room */
 }

@@ -24,8 +24,6 @@
 #define STEP_TRIES_MAX 3 /* a step that finds its row changed is decided again this often */
 #define REFUSAL_REPEATED_MS 60000
 #define KEYS_PENDING_MS 5000
-#define UNLOCK_EXPIRES_MS (24LL * 3600 * 1000)
-#define VEND_EXPIRES_MS (72LL * 3600 * 1000)
 #define MACHINE_RESPONSE_MIN_S 8 /* a machine less patient cannot be locked */
 #define MACHINE_RESPONSE_MARGIN_MS 3000
 #define EXPIRY_PATIENCE_MS 60000 /* how long the policy waits for a connected machine's word */
@@ -125,6 +123,7 @@ struct machine {
     struct txn_step step;
     struct store_new_callback callback; /* of the step in flight; kind NULL: none */
     char *callback_body;
+    int64_t cancelled_callback; /* taken from outbound by this step; 0 */
     char webhook_id[WEBHOOK_ID_SIZE];
     bool next_due; /* in broker->due */
     struct machine *due_next;
@@ -175,12 +174,13 @@ struct broker {
     size_t call_count;
     struct timer *sweep; /* once a second: calls over their deadline */
     bool recovery_begun, ready, draining;
-    int64_t started_ms;   /* monotonic, when recovery was done */
-    int64_t lost_at_ms;   /* monotonic; 0: the store is there */
-    bool outbox_loading;  /* a page of the outbox is being read */
-    bool backlog;         /* the outbox holds callbacks that outbound had no room for */
-    int64_t outbox_after; /* callbacks up to this id were read */
-    size_t outbox_rows;   /* of the page being read */
+    int64_t started_ms;     /* monotonic, when recovery was done */
+    int64_t lost_at_ms;     /* monotonic; 0: the store is there */
+    bool outbox_loading;    /* a page of the outbox is being read */
+    bool backlog;           /* the outbox holds callbacks that outbound had no room for */
+    int64_t outbox_after;   /* callbacks up to this id are in outbound, or done */
+    int64_t outbox_highest; /* of the page being read */
+    size_t outbox_rows;     /* of the page being read */
     void (*drained)(void *arg);
     void *drained_arg;
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "store/callback.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define OUTBOX_PAGE 1000
@@ -32,8 +33,9 @@ static void row_submit(struct broker *broker, const struct store_callback_row *r
         return;
     }
     snprintf(callback.webhook_id, sizeof callback.webhook_id, "%s", row->webhook_id);
-    if (outbound_submit(broker->outbound, &callback) != 0)
-        backlog_left(broker, row->callback_id);
+    if (outbound_submit(broker->outbound, &callback) == -ENOBUFS) /* -EEXIST: it has it already */
+        backlog_left(broker,
+                     broker->outbox_after + 1); /* the page is read again: it is not in id order */
 }
 
 static void recovery_done(struct broker *broker)
@@ -58,10 +60,10 @@ static void outbox_row(void *arg, enum store_outcome outcome, const struct store
     struct broker *broker = arg;
     if (row) {
         broker->outbox_rows++;
-        if (!broker->backlog) {
-            broker->outbox_after = row->callback_id;
+        if (row->callback_id > broker->outbox_highest)
+            broker->outbox_highest = row->callback_id;
+        if (!broker->backlog)
             row_submit(broker, row);
-        }
         return;
     }
     broker->outbox_loading = false;
@@ -72,6 +74,8 @@ static void outbox_row(void *arg, enum store_outcome outcome, const struct store
             broker->backlog = true;
         return;
     }
+    if (!broker->backlog)
+        broker->outbox_after = broker->outbox_highest;
     if (broker->outbox_rows == OUTBOX_PAGE && !broker->backlog)
         outbox_page(broker);
     else if (!broker->ready)
@@ -82,12 +86,13 @@ static void outbox_page(struct broker *broker)
 {
     broker->outbox_loading = true;
     broker->outbox_rows = 0;
+    broker->outbox_highest = broker->outbox_after;
     store_callback_load(broker->store, broker->outbox_after, OUTBOX_PAGE, outbox_row, broker);
 }
 
 void backlog_left(struct broker *broker, int64_t callback_id)
 {
-    if (!broker->backlog || callback_id <= broker->outbox_after)
+    if (callback_id <= broker->outbox_after)
         broker->outbox_after = callback_id - 1;
     broker->backlog = true;
 }

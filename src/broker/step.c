@@ -140,9 +140,21 @@ static void step_acted(struct machine *machine)
     input_done(machine, STORE_APPLIED);
 }
 
+/* The step that took a callback back was not committed, so the callback is owed as before. */
+static void cancel_undo(struct machine *machine)
+{
+    if (machine->cancelled_callback == 0)
+        return;
+    backlog_left(machine->broker, machine->cancelled_callback);
+    backlog_load(machine->broker);
+}
+
 static void step_saved(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
 {
     struct machine *machine = arg;
+    if (outcome != STORE_APPLIED)
+        cancel_undo(machine);
+    machine->cancelled_callback = 0;
     if (outcome == STORE_CONFLICT) {
         step_conflict(machine);
         return;
@@ -203,7 +215,8 @@ static void step_commit(struct machine *machine)
     }
     if ((machine->step.actions & TXN_CANCEL_REQUEST) && live->request_callback_id &&
         outbound_cancel(broker->outbound, live->request_callback_id))
-        store_step.cancel_callback_id = live->request_callback_id;
+        machine->cancelled_callback = live->request_callback_id;
+    store_step.cancel_callback_id = machine->cancelled_callback;
     store_txn_advance(broker->store, &store_step, step_saved, machine);
 }
 
