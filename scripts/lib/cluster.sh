@@ -39,12 +39,12 @@ postgres_program() {
 # Makes the folder that holds this clone's clusters and prints it: in the clone if the server's user can reach
 # and write it, else (a clone under /root, say) in /var/tmp under a name derived from the clone's path.
 cluster_home() {
-    local home=$ROOT/var/cluster
+    local home=$VAR/cluster
     if mkdir -p "$home" 2>/dev/null && own_folder "$home"; then
         printf '%s' "$home"
         return
     fi
-    home=/var/tmp/vendgate-$(printf '%s %s' "$(id -u)" "$ROOT" | sha256sum | cut -c1-12)
+    home=/var/tmp/vendgate-$(printf '%s %s' "$(id -u)" "$VAR" | sha256sum | cut -c1-12)
     mkdir -m 700 "$home" 2>/dev/null || true
     own_folder "$home" || die "$home cannot be used"
     printf '%s' "$home"

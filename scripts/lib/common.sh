@@ -4,6 +4,8 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# What running things leave in the clone; tests put it elsewhere.
+VAR=${VENDGATE_VAR:-$ROOT/var}
 
 # Each argument is a line.
 say() {

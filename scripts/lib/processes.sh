@@ -4,7 +4,7 @@
 # cleaned up by the next one.
 # shellcheck shell=bash
 
-SANDBOX=$ROOT/var/demo
+SANDBOX=$VAR/demo
 
 # start_process NAME COMMAND...: its output goes to $SANDBOX/NAME.log. It gets a session of its own, so that a
 # Ctrl-C reaches only the demo, which then stops everything in order.

@@ -24,10 +24,16 @@ private_port() { printf '%s' $((PORT_BASE + 3)); }
 integrator_port() { printf '%s' $((PORT_BASE + 10 + $1)); }
 api_url() { printf 'https://localhost:%s' "$(api_port)"; }
 
+# A socket's path has at most 107 bytes, so sockets stand in a short folder; a killed run left its own behind.
 sandbox_folder() {
+    SOCKETS=$(cat "$SANDBOX/sockets" 2>/dev/null || true)
+    if [[ $SOCKETS == /tmp/vgd.?* && ! -L $SOCKETS ]]; then
+        rm -rf "$SOCKETS"
+    fi
     rm -rf "$SANDBOX"
     mkdir -p "$SANDBOX"
     SOCKETS=$(mktemp -d /tmp/vgd.XXXXXX)
+    printf '%s\n' "$SOCKETS" >"$SANDBOX/sockets"
     if [ -n "$DATABASE" ]; then
         RUN=-$(date +%s)
     fi
@@ -104,8 +110,8 @@ write_sandbox() {
           machine_link: {host: "localhost", port: $link_port}, ca_file: $ca, database_url: $database,
           integrators: $integrators[0], machines: $machines[0],
           spare_machine: {vm_id: $spare, cert_file: "\($folder)/\($spare).pem", key_file: "\($folder)/\($spare).key"}}' \
-        >"$ROOT/var/sandbox.json.new"
-    mv "$ROOT/var/sandbox.json.new" "$ROOT/var/sandbox.json"
+        >"$VAR/sandbox.json.new"
+    mv "$VAR/sandbox.json.new" "$VAR/sandbox.json"
 }
 
 # One key of the gateway's configuration a line; long timers, so that a person can play.

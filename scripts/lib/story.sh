@@ -95,14 +95,14 @@ story_follow() {
     local file=$1
     shift
     : >>"$file"
-    tail -n 0 -F "$file" > >("$@" >&8 9>&-) 2>/dev/null 8>&- 9>&- &
+    tail -n 0 -F --pid $$ "$file" > >(exec 9>&- && "$@" >&8) 2>/dev/null 8>&- 9>&- &
     STORY+=($!)
 }
 
 # What is told also goes to $SANDBOX/story.
 story_begin() {
     say "" "The purchase:"
-    exec 8> >(tell 8>&- 9>&- | tee "$SANDBOX/story" 9>&-)
+    exec 8> >(exec 8>&- 9>&- && tell | tee "$SANDBOX/story")
     TELLER=$!
 }
 
