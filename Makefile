@@ -36,7 +36,7 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/unit/%)
 PREFIX ?= /usr/local
 PYTHON := /usr/bin/python3
 
-.PHONY: all asan unit unit-programs integration check lint flags demo install clean
+.PHONY: all asan unit unit-programs integration integration-programs check lint flags demo install clean
 all: $(B)/vendgated $(B)/vendctl $(B)/vendsim $(B)/sample_integrator
 
 # The migrations are built in by the assembler, which tells make nothing of the files that it reads.
@@ -97,7 +97,14 @@ unit-programs: $(UNIT_TESTS)
 unit: unit-programs
 	@scripts/unit $(UNIT_TESTS)
 
-integration: all
+# The store on a real PostgreSQL; tests/integration/test_store.py gives it one.
+STORE_TEST := $(B)/tests/integration/store/run
+$(STORE_TEST): $(patsubst %.c,$(B)/%.o,$(wildcard tests/integration/store/*.c)) $(foreach f,$(below_store),$(call archive,$(f)))
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcheck -lsubunit -lrt -lm -o $@
+
+integration-programs: $(STORE_TEST)
+
+integration: all integration-programs
 	VENDGATE_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/integration
 
 asan:

@@ -163,6 +163,10 @@ static void keep_turning(uv_timer_t *timer)
 
 START_TEST(a_commit_whose_answer_was_lost_is_found_and_answered)
 {
+    if (admin(&world, "SELECT rolsuper::int FROM pg_roles WHERE rolname = current_user") != 1) {
+        fputs("skipped: only a superuser can make commits hang\n", stderr);
+        return;
+    }
     machines_add(&world, 1, 2);
     struct txn_record committed = locking(&world, 1, 0);
     uv_timer_t turning;

@@ -1,0 +1,187 @@
+"""vendctl: what an administrator does, and what it answers when they err."""
+import base64
+import hashlib
+import os
+import re
+import stat
+import subprocess
+
+import pytest
+
+from vendgate.places import program
+
+
+def openssl(*arguments, **options):
+    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, **options).stdout
+
+
+def fingerprint(certificate):
+    public = openssl("x509", "-in", certificate, "-noout", "-pubkey")
+    return hashlib.sha256(openssl("pkey", "-pubin", "-outform", "DER", input=public)).hexdigest()
+
+
+def refused(ctl, *arguments, status=1):
+    result = ctl.run(*arguments, check=False)
+    assert result.returncode == status, result.stdout + result.stderr
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def acme(ctl):
+    return ctl.json("integrator", "add", "acme", "--callback-url", "https://localhost:9/base", "--allow-private")
+
+
+@pytest.fixture(scope="module")
+def vm(ctl):
+    ctl.run("machine", "add", "vm-1", "--operator-name", "Demo Vending")
+    return "vm-1"
+
+
+def test_an_integrator_gets_credentials_of_full_strength(acme):
+    assert re.fullmatch(r"vg_[0-9a-f]{32}", acme["api_key"])
+    assert acme["signing_secret"].startswith("whsec_")
+    assert len(base64.b64decode(acme["signing_secret"][6:])) == 24
+    assert acme["basic_user"] == "acme" and len(acme["basic_password"]) == 32
+
+
+def test_only_digests_of_what_they_present_are_kept(database, acme):
+    digests = {row["kind"]: row["digest"] for row in database.rows(
+        "SELECT kind, digest FROM integrator_key WHERE integrator_id = %s", acme["id"])}
+    assert digests["api_key"] == hashlib.sha256(acme["api_key"].encode()).hexdigest()
+    _, n, r, p, salt, wanted = digests["basic"].split("$")
+    made = hashlib.scrypt(acme["basic_password"].encode(), salt=base64.b64decode(salt), n=int(n), r=int(r), p=int(p),
+                          dklen=32, maxmem=64 << 20)
+    assert base64.b64encode(made).decode() == wanted
+
+
+def test_given_credentials_are_taken(ctl, database):
+    made = ctl.json("integrator", "add", "given", "--callback-url", "http://localhost:9", "--allow-http", "--api-key", "k-1",
+                    "--basic-user", "u", "--basic-password", "p", "--present-api-key", "theirs", "--present-basic", "a:b:c")
+    assert (made["api_key"], made["basic_user"], made["basic_password"]) == ("k-1", "u", "p")
+    row = database.rows("SELECT * FROM integrator_endpoint WHERE integrator_id = %s", made["id"])[0]
+    assert (row["present_api_key"], row["present_user"], row["present_password"]) == ("theirs", "a", "b:c")
+
+
+def test_mistakes_are_told_in_the_users_terms(ctl, acme, vm):
+    assert "exists already" in refused(ctl, "integrator", "add", "acme", "--callback-url", "https://a")
+    assert "--allow-http" in refused(ctl, "integrator", "add", "b", "--callback-url", "http://a")
+    assert "without user" in refused(ctl, "integrator", "add", "b", "--callback-url", "https://u:p@a")
+    assert "USER:PASSWORD" in refused(ctl, "integrator", "add", "b", "--callback-url", "https://a", "--present-basic", "x",
+                                      status=2)
+    assert "exists already" in refused(ctl, "machine", "add", vm)
+    assert "1 to 64" in refused(ctl, "machine", "add", "a b")
+    assert 'no integrator "nobody"' in refused(ctl, "integrator", "show", "nobody")
+    assert 'no machine "nothing"' in refused(ctl, "machine", "show", "nothing")
+    assert "nothing" in refused(ctl, "grant", "acme", "nothing")
+    assert "no purchase" in refused(ctl, "txn", "show", "nothing")
+
+
+def test_wrong_usage_is_status_2(ctl):
+    assert "unknown command" in refused(ctl, "frobnicate", status=2)
+    assert "usage: vendctl grant" in refused(ctl, "grant", status=2)
+    assert "needs --callback-url" in refused(ctl, "integrator", "add", "x", status=2)
+    assert "no option --nonsense" in refused(ctl, "integrator", "list", "--nonsense", status=2)
+
+
+def test_without_a_database_it_says_where_one_is_given():
+    environment = {key: value for key, value in os.environ.items() if key != "VENDGATE_DATABASE_URL"}
+    result = subprocess.run([program("vendctl"), "migrate"], capture_output=True, text=True, env=environment)
+    assert result.returncode == 2 and "VENDGATE_DATABASE_URL" in result.stderr
+
+
+def test_grants_come_and_go(ctl, acme, vm):
+    ctl.run("machine", "add", "vm-2")
+    assert len(ctl.json("grant", "acme", vm, "vm-2")) == 2
+    ctl.run("grant", "acme", vm)
+    assert ctl.json("integrator", "show", "acme")["machines"] == [vm, "vm-2"]
+    ctl.run("revoke", "acme", "vm-2")
+    assert ctl.json("machine", "show", vm)["integrators"] == ["acme"]
+    assert ctl.json("machine", "show", "vm-2")["integrators"] == []
+
+
+def test_keys_can_be_added_and_revoked(ctl, acme):
+    added = ctl.json("key", "add", "acme")
+    basic = ctl.json("key", "add", "acme", "--basic-user", "second")
+    assert basic["password"] and added["api_key"].startswith("vg_")
+    ctl.run("key", "revoke", "acme", str(added["key"]))
+    keys = {key["key"]: key["revoked_at"] for key in ctl.json("integrator", "show", "acme")["keys"]}
+    assert keys[added["key"]] and not keys[basic["key"]]
+
+
+def test_the_ca_signs_servers(ca, tmp_path):
+    certificate, key = ca.server("server", "localhost,127.0.0.1,::1")
+    openssl("verify", "-CAfile", ca.certificate, "-purpose", "sslserver", "-verify_hostname", "localhost", certificate)
+    openssl("verify", "-CAfile", ca.certificate, "-verify_ip", "127.0.0.1", certificate)
+    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(ca.folder / "ca.key").st_mode) == 0o600
+
+
+def test_a_ca_is_never_overwritten(ca):
+    result = subprocess.run([program("vendctl"), "ca", "init", "--dir", str(ca.folder)], capture_output=True, text=True)
+    assert result.returncode == 1 and "exists already" in result.stderr
+
+
+def test_a_machine_is_enrolled_by_its_key(ctl, ca, vm):
+    certificate, key = ca.enroll(ctl, vm)
+    openssl("verify", "-CAfile", ca.certificate, "-purpose", "sslclient", certificate)
+    assert b"URI:urn:vm:vm-1" in openssl("x509", "-in", certificate, "-noout", "-ext", "subjectAltName")
+    credentials = ctl.json("machine", "show", vm)["credentials"]
+    assert [c["digest"] for c in credentials if c["kind"] == "certificate"] == [fingerprint(certificate)]
+
+
+def test_a_request_keeps_its_own_key_and_nothing_else(ctl, ca, tmp_path):
+    ctl.run("machine", "add", "vm-csr")
+    key, request, certificate = tmp_path / "m.key", tmp_path / "m.csr", tmp_path / "m.pem"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
+            "-subj", "/CN=somebody-else", "-addext", "subjectAltName=URI:urn:vm:somebody-else")
+    ctl.run("machine", "enroll", "vm-csr", "--ca-dir", ca.folder, "--csr", request, "--cert", certificate)
+    text = openssl("x509", "-in", certificate, "-noout", "-text")
+    assert b"somebody-else" not in text and b"urn:vm:vm-csr" in text
+    public = openssl("pkey", "-in", key, "-pubout")
+    assert openssl("x509", "-in", certificate, "-noout", "-pubkey") == public
+
+
+def test_a_request_with_a_broken_signature_is_refused(ctl, ca, tmp_path):
+    ctl.run("machine", "add", "vm-forged")
+    request = tmp_path / "m.der"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "k",
+            "-outform", "DER", "-out", request, "-subj", "/CN=x")
+    forged = bytearray(request.read_bytes())
+    forged[-1] ^= 1
+    pem = b"-----BEGIN CERTIFICATE REQUEST-----\n" + base64.encodebytes(bytes(forged)) + b"-----END CERTIFICATE REQUEST-----\n"
+    (tmp_path / "m.csr").write_bytes(pem)
+    error = refused(ctl, "machine", "enroll", "vm-forged", "--ca-dir", ca.folder, "--csr", tmp_path / "m.csr",
+                    "--cert", tmp_path / "m.pem")
+    assert "possession" in error
+    assert ctl.json("machine", "show", "vm-forged")["credentials"] == []
+
+
+def test_two_certificates_at_once_and_no_third(ctl, ca, tmp_path):
+    ctl.run("machine", "add", "vm-rotate")
+
+    def enroll(check=True):
+        return ctl.run("machine", "enroll", "vm-rotate", "--ca-dir", ca.folder, "--cert", tmp_path / "c", "--key",
+                       tmp_path / "k", check=check)
+
+    enroll(), enroll()
+    before = (tmp_path / "c").read_bytes()
+    assert "two live certificates" in enroll(check=False).stderr
+    assert (tmp_path / "c").read_bytes() == before  # what was refused wrote nothing
+    first = ctl.json("machine", "show", "vm-rotate")["credentials"][0]["credential"]
+    ctl.run("machine", "revoke", "vm-rotate", str(first))
+    enroll()
+
+
+def test_a_token_takes_the_place_of_the_former(ctl, vm):
+    first, second = ctl.json("machine", "token", vm)["token"], ctl.json("machine", "token", vm)["token"]
+    assert first != second
+    tokens = [c["digest"] for c in ctl.json("machine", "show", vm)["credentials"] if c["kind"] == "token"]
+    assert tokens == [hashlib.sha256(second.encode()).hexdigest()]
+
+
+def test_tables_for_people(ctl, acme, vm):
+    lines = ctl.run("machine", "list").stdout.splitlines()
+    assert lines[0].split()[:3] == ["vm_id", "enabled", "online"]
+    assert any(line.startswith("vm-1 ") for line in lines)
+    assert ctl.run("txn", "list").stdout == "(none)\n"
+    assert "callback_url:" in ctl.run("integrator", "show", "acme").stdout
