@@ -73,9 +73,11 @@ def test_a_purchase_by_hand_as_the_readme_shows_it(sandbox):
 
 
 def test_a_second_demo_of_the_clone_is_refused_and_a_killed_one_is_cleaned_up(sandbox):
-    with open(os.devnull, "w") as nowhere:
-        first = subprocess.Popen(sandbox["command"], env=sandbox["environment"], stdout=nowhere, stderr=nowhere)
-    wait_until(lambda: (sandbox["var"] / "demo/vendsim.events").exists(), 300, "the first demo has machines")
+    with open(sandbox["var"].parent / "first", "w") as output:
+        first = subprocess.Popen(sandbox["command"], env=sandbox["environment"], stdout=output, stderr=output)
+    wait_until(lambda: first.poll() is not None or (sandbox["var"] / "demo/vendsim.events").exists(), 300,
+               "the first demo has machines")
+    assert first.poll() is None, open(output.name).read()
     second = subprocess.run([*sandbox["command"], "--once"], env=sandbox["environment"], capture_output=True, text=True,
                             timeout=60)
     assert second.returncode == 1 and "running already" in second.stderr
