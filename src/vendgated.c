@@ -230,6 +230,7 @@ static int gateway_build(struct daemon *daemon)
         .request_ms = config->timers.lock_ack_ms + config->http.request_ms + REQUEST_MARGIN_MS,
         .requests_max = config->http.requests,
         .bulk_max = 500,
+        .version = VENDGATE_VERSION,
     };
     if (config->admin.socket[0] == '\0')
         options.admin.listener.address = NULL;
