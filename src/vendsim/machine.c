@@ -14,7 +14,8 @@ enum {
     BACKOFF_BASE_MS = 500,
     BACKOFF_CAP_MS = 30 * 1000,
     BACKOFF_LEAST_MS = 100,
-    BACKOFF_STEPS = 6
+    BACKOFF_STEPS = 6,
+    STAND_ASIDE_MS = 10 * 60 * 1000
 };
 
 static const int64_t AWAY_MS[] = {
@@ -50,9 +51,10 @@ static int64_t backoff_ms(struct machine *machine)
            (int64_t)random_below(ceiling < BACKOFF_CAP_MS ? ceiling : BACKOFF_CAP_MS);
 }
 
+/* A person who plays this machine with a client of their own is not fought over the link. */
 static void connect_later(struct machine *machine, const char *why)
 {
-    int64_t delay_ms = backoff_ms(machine);
+    int64_t delay_ms = why == WIRE_TAKEN_OVER ? STAND_ASIDE_MS : backoff_ms(machine);
     machine_tell(machine, "link lost",
                  json_pack("{s:s, s:I}", "why", why, "again_in_ms", (json_int_t)delay_ms));
     timer_start(machine->away, delay_ms);

@@ -262,12 +262,15 @@ static void on_published(struct mosquitto *client UNUSED, void *arg, int mid, in
     wire->hooks.acked(wire->arg, mid, reason);
 }
 
+const char WIRE_TAKEN_OVER[] = "another client has connected as this machine";
+
 static void on_disconnected(struct mosquitto *client UNUSED, void *arg, int reason,
                             const mosquitto_property *properties UNUSED)
 {
     struct wire *wire = arg;
     if (!wire->why && reason > REFUSED_FROM)
-        wire->why = mosquitto_reason_string(reason);
+        wire->why = reason == MQTT_RC_SESSION_TAKEN_OVER ? WIRE_TAKEN_OVER
+                                                         : mosquitto_reason_string(reason);
 }
 
 static int client_make(struct wire *wire)

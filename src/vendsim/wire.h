@@ -30,6 +30,10 @@ struct wire_config {
     bool v5; /* else 3.1.1 */
 };
 
+/* Why a connection ended, where that changes what the machine does next (MQTT 5 only: 3.1.1 does
+ * not say). Compare the pointer. */
+extern const char WIRE_TAKEN_OVER[];
+
 /* Called from the loop, or while libmosquitto works for it; wire_publish() and wire_close() may be
  * called inside. */
 struct wire_hooks {
