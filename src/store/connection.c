@@ -169,9 +169,7 @@ static void notices(void *arg, const char *message)
                LOG_TEXT("message", message));
 }
 
-/* Settings
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- Settings --- */
 
 /* A lock is never waited for longer than a statement may take, and a transaction that we left open
  * does not stay. Planning one of the wide statements costs more than running it, so it is done
@@ -227,9 +225,7 @@ static void check_schema(struct connection *connection, const PGresult *result)
         doom(connection, "the schema is newer than this program");
 }
 
-/* Preparing
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Preparing --- */
 
 static bool prepare_one(struct connection *connection, const struct statement_info *info)
 {
@@ -266,9 +262,7 @@ static void become_up(struct connection *connection)
     connection->handlers.up(connection->arg);
 }
 
-/* Answers
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Answers --- */
 
 static void early_result(struct connection *connection, const PGresult *result)
 {
@@ -353,9 +347,7 @@ static void receive(struct connection *connection)
         doom(connection, "the connection broke");
 }
 
-/* Connecting
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- Connecting --- */
 
 static void connect_on(struct connection *connection, PostgresPollingStatusType wanted)
 {
@@ -460,9 +452,7 @@ static void on_timer(void *arg)
              connection->phase == UP ? "the server is silent" : "connecting took too long");
 }
 
-/* Life
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- Life --- */
 
 int connection_open(uv_loop_t *loop, const struct connection_options *options,
                     const struct connection_handlers *handlers, void *arg, struct metrics *metrics,

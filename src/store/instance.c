@@ -14,9 +14,7 @@ static void clock_learn(struct store *store, int64_t server_ms, int64_t before_m
         store->clock_offset_ms = lowest + (highest - lowest) / 2;
 }
 
-/* Heartbeat
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Heartbeat --- */
 
 static void heartbeat_done(struct operation *operation, enum store_outcome outcome,
                            const PGresult *rows)
@@ -38,9 +36,7 @@ static void heartbeat_send(void *arg)
     store_queue_step(store, operation);
 }
 
-/* Epoch
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Epoch --- */
 
 static void epoch_take_unused(struct operation *operation, enum store_outcome outcome,
                               const PGresult *rows)

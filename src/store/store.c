@@ -12,9 +12,7 @@
 #define OUTCOMES_BATCH_MAX 64
 #define OUTCOMES_LINGER_MS 5
 
-/* Steps
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Steps --- */
 
 static void steps_up(void *arg)
 {
@@ -75,8 +73,7 @@ static void steps_unusable(void *arg, const char *cause)
     connection_drop(store->steps_connection, cause);
 }
 
-/* Outcomes of callbacks
- * ------------------------------------------------------------------------------------------- */
+/* --- Outcomes of callbacks --- */
 
 static void outcomes_up(void *arg)
 {
@@ -121,9 +118,7 @@ static void no_news(void *arg, const char *payload)
     (void)payload;
 }
 
-/* Closing
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Closing --- */
 
 static void last_gone(uv_handle_t *handle)
 {
@@ -177,9 +172,7 @@ void store_close(struct store *store, int64_t deadline_ms, void (*closed)(void *
     timer_start(store->close_deadline, deadline_ms);
 }
 
-/* Opening
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Opening --- */
 
 static const struct connection_handlers STEPS_CONNECTION = {steps_up, steps_down, steps_result,
                                                             steps_synced, no_news};
@@ -281,9 +274,7 @@ int store_open(uv_loop_t *loop, const struct store_options *options,
     return 0;
 }
 
-/* Asking
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- Asking --- */
 
 bool store_ready(const struct store *store)
 {

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Encoding: the order is that of STEP_TYPES in statements.c
- * ------------------------------------------------------- */
+/* --- Encoding: the order is that of STEP_TYPES in statements.c --- */
 
 static const char *text_or_null(const char *text)
 {
@@ -101,9 +100,7 @@ static void add_callbacks(struct operation *operation, const struct store_txn_st
     ADD_CALLBACKS(step, operation_array_bool(operation, new->renames));
 }
 
-/* Steps
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Steps --- */
 
 static void step_done(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
 {
@@ -184,9 +181,7 @@ void store_txn_spend(struct store *store, int64_t integrator_id, const char *ref
     step_queue(store, STATEMENT_TXN_SPEND, &step, callback, arg);
 }
 
-/* Reading
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Reading --- */
 
 static void copy_text(char *ret_text, size_t size, const PGresult *rows, int row, int column)
 {

@@ -52,9 +52,7 @@ static void certificate_done(X509 **certificate)
     X509_free(*certificate);
 }
 
-/* Files
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Files --- */
 
 /* Written under another name first, then renamed. */
 struct draft {
@@ -118,9 +116,7 @@ static FILE *open_to_read(const char *path, char ret_error[static CA_ERROR_SIZE]
     return file;
 }
 
-/* Certificates
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Certificates --- */
 
 struct extension {
     int nid;
@@ -203,9 +199,7 @@ int ca_issue(const struct ca *ca, EVP_PKEY *key, const struct ca_subject *subjec
     return 0;
 }
 
-/* Keys
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- Keys --- */
 
 int ca_key_new(EVP_PKEY **ret_key, char ret_error[static CA_ERROR_SIZE])
 {
@@ -250,9 +244,7 @@ int ca_fingerprint(EVP_PKEY *key, char ret_hex[static CA_FINGERPRINT_SIZE],
     return 0;
 }
 
-/* The authority
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- The authority --- */
 
 static int authority_make(struct ca *ca, char ret_error[static CA_ERROR_SIZE])
 {

@@ -85,9 +85,7 @@ int command_machine_revoke(struct invocation *invocation)
                                            2, "no live credential of that number at that machine"));
 }
 
-/* Enrolment
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Enrolment --- */
 
 /* The key is new, or that of a request: then the private one stays with whoever asked. */
 static int key_get(const struct invocation *invocation, EVP_PKEY **ret_key,

@@ -217,8 +217,7 @@ static void print_help(void)
     }
 }
 
-/* Reading the command line
- * ---------------------------------------------------------------------------------------- */
+/* --- Reading the command line --- */
 
 struct line {
     int count, next;

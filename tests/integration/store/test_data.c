@@ -44,9 +44,7 @@ static enum store_outcome save(const struct store_machine_event *event, int64_t 
     return world.outcome;
 }
 
-/* Machines
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- Machines --- */
 
 static struct store_machine_owned owned;
 
@@ -223,9 +221,7 @@ START_TEST(a_machine_is_loaded_with_its_live_credentials)
 }
 END_TEST
 
-/* Callbacks
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- Callbacks --- */
 
 static int64_t callback_ids[4];
 static int callback_count, callback_attempts;
@@ -357,9 +353,7 @@ START_TEST(outcomes_wait_while_the_database_is_away)
 }
 END_TEST
 
-/* People
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- People --- */
 
 static int integrators, keys, grants;
 static char signing[2][40];
