@@ -27,6 +27,8 @@
 
 #define DRAIN_MS 25000 /* below systemd's TimeoutStopSec */
 #define STORE_CLOSE_MS 5000
+#define ANSWERS_MS 2000 /* for clients to take the last answers */
+#define ANSWERS_LOOK_MS 10
 #define PASSWORD_MAX 1024
 #define ERROR_SIZE 1024
 #define REQUEST_MARGIN_MS \
@@ -46,8 +48,9 @@ struct daemon {
     struct broker *broker;
     struct gateway *gateway;
     uv_signal_t terminate, interrupt, hangup;
-    struct timer *watchdog, *deadline;
+    struct timer *watchdog, *deadline, *answers;
     int64_t watchdog_ms;
+    int64_t answers_until_ms; /* monotonic */
     bool stopping;
     char error[ERROR_SIZE];
 };
@@ -296,6 +299,7 @@ static void parts_free(struct daemon *daemon)
     process_metrics_stop(&daemon->process);
     timer_free(&daemon->watchdog);
     timer_free(&daemon->deadline);
+    timer_free(&daemon->answers);
     uv_close((uv_handle_t *)&daemon->terminate, NULL);
     uv_close((uv_handle_t *)&daemon->interrupt, NULL);
     uv_close((uv_handle_t *)&daemon->hangup, NULL);
@@ -309,10 +313,22 @@ static void store_closed(void *arg)
     parts_free(daemon);
 }
 
+/* The last calls are answered; whether the bytes are out shows in their connections' ends. */
+static void answers_drained(void *arg)
+{
+    struct daemon *daemon = arg;
+    if (gateway_connections(daemon->gateway) > 0 && clock_monotonic_ms() < daemon->answers_until_ms)
+        timer_start(daemon->answers, ANSWERS_LOOK_MS);
+    else
+        store_close(daemon->store, STORE_CLOSE_MS, store_closed, daemon);
+}
+
 static void callbacks_drained(void *arg)
 {
     struct daemon *daemon = arg;
-    store_close(daemon->store, STORE_CLOSE_MS, store_closed, daemon);
+    gateway_stop(daemon->gateway);
+    daemon->answers_until_ms = clock_monotonic_ms() + ANSWERS_MS;
+    timer_start(daemon->answers, 0);
 }
 
 static void transactions_drained(void *arg)
@@ -385,6 +401,7 @@ static int daemon_run(struct daemon *daemon)
     signals_start(daemon);
     watchdog_start(daemon);
     daemon->deadline = timer_new(&daemon->loop, drain_overdue, daemon);
+    daemon->answers = timer_new(&daemon->loop, answers_drained, daemon);
     log_notice("started", LOG_TEXT("version", VENDGATE_VERSION),
                LOG_TEXT("instance", daemon->config.instance),
                LOG_INT("api_port", gateway_api_port(daemon->gateway)),

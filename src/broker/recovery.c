@@ -160,8 +160,12 @@ void broker_drain(struct broker *broker, void (*drained)(void *arg), void *arg)
     broker->drained = drained;
     broker->drained_arg = arg;
     struct machine *machine, *next;
-    HASH_ITER (hh, broker->machines, machine, next)
-        if (machine->live && !txn_state_money(machine->live->txn.state))
-            mailbox_signal(machine, TXN_DRAIN, machine->live->txn.id);
+    HASH_ITER (hh, broker->machines, machine, next) {
+        /* Whichever lives by then: a lock may be under way. Without one the signal means nothing.
+         */
+        bool unpaid = machine->live && !txn_state_money(machine->live->txn.state);
+        if (unpaid || machine->current)
+            mailbox_signal(machine, TXN_DRAIN, 0);
+    }
     due_schedule(broker, 0); /* the check runs from the loop even if nothing was under way */
 }

@@ -72,6 +72,16 @@ size_t gateway_requests(const struct gateway *gateway)
     return HASH_COUNT(gateway->requests);
 }
 
+void gateway_stop(struct gateway *gateway)
+{
+    surface_stop(gateway->surfaces[SURFACE_API]);
+}
+
+size_t gateway_connections(const struct gateway *gateway)
+{
+    return surface_connections(gateway->surfaces[SURFACE_API]);
+}
+
 void gateway_free(struct gateway **gateway)
 {
     struct gateway *old = TAKE(*gateway);

@@ -41,6 +41,10 @@ uint16_t gateway_private_port(const struct gateway *gateway);
 /* /readyz says 503 and the API answers SHUTTING_DOWN to new calls; those under way finish. */
 void gateway_drain(struct gateway *gateway);
 size_t gateway_requests(const struct gateway *gateway);
+/* The API takes no more connections; each that is open is closed when the answer it owes is out. */
+void gateway_stop(struct gateway *gateway);
+/* Open connections of the API. */
+size_t gateway_connections(const struct gateway *gateway);
 void gateway_free(struct gateway **gateway);
 
 #endif

@@ -242,6 +242,11 @@ uint16_t surface_port(const struct surface *surface)
     return http_front_port(surface->front);
 }
 
+void surface_stop(struct surface *surface)
+{
+    http_front_stop(surface->front);
+}
+
 size_t surface_connections(const struct surface *surface)
 {
     return http_front_connections(surface->front);

@@ -35,6 +35,8 @@ enum surface_kind surface_kind(const struct surface *surface);
 /* "api", "private", "admin". */
 const char *surface_name(const struct surface *surface);
 uint16_t surface_port(const struct surface *surface);
+/* No more connections; those that are open end with the answers that they owe. */
+void surface_stop(struct surface *surface);
 size_t surface_connections(const struct surface *surface);
 int64_t surface_body_max(const struct surface *surface);
 /* Lets a suspended request go on. */

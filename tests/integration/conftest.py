@@ -229,23 +229,24 @@ def machine(gateway, shop, make_machine):
 
 @pytest.fixture
 def make_simulator(ca, tmp_path):
-    """make_simulator(gateway, integrators, count, *arguments): vendsim with `count` new machines, granted to all.
+    """make_simulator(gateway, integrators, count, *arguments, behaviours=()): vendsim with `count` new machines.
 
-    `arguments` go to vendsim. .vm_ids are their names; started, and stopped after the test.
+    They are granted to all integrators. `arguments` go to vendsim; `behaviours` to the machines one by one, those
+    beyond are normal. .vm_ids are their names; started, and stopped after the test.
     """
     made = []
 
-    def make(gateway, integrators, count, *arguments):
+    def make(gateway, integrators, count, *arguments, behaviours=()):
         ctl = Ctl(gateway.database)
         machines = []
-        for _ in range(count):
+        for index in range(count):
             vm_id = f"sim-{next(_numbers)}"
             ctl.run("machine", "add", vm_id)
-            machines.append((vm_id, ca.enroll(ctl, vm_id)))
+            machines.append((vm_id, ca.enroll(ctl, vm_id), *behaviours[index:index + 1]))
             for integrator in integrators:
                 integrator.grant(vm_id)
         simulator = Simulator(gateway, machines, tmp_path / f"vendsim-{len(made)}", *arguments)
-        simulator.vm_ids = [vm_id for vm_id, _ in machines]
+        simulator.vm_ids = [machine[0] for machine in machines]
         made.append(simulator)
         return simulator.start()
 

@@ -8,7 +8,7 @@ from .places import program
 
 
 class Simulator:
-    """Plays `machines`, a list of (vm_id, (certificate file, key file)).
+    """Plays `machines`, a list of (vm_id, (certificate file, key file)) or the same with a behaviour's name behind.
 
     `arguments` go to vendsim as they are. `lines()` is what it said so far; the state folder survives kill().
     """
@@ -18,11 +18,13 @@ class Simulator:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.events_file = self.folder / "events"
+        self.state = self.folder / "state"  # journals and goods, as src/vendsim/journal.h describes them
         self.log_file = self.folder / "vendsim.log"
         self._arguments = arguments
         self._machines_file = self.folder / "machines.json"
         self._machines_file.write_text(json.dumps(
-            [{"vm_id": vm_id, "cert_file": files[0], "key_file": files[1]} for vm_id, files in machines]))
+            [{"vm_id": vm_id, "cert_file": files[0], "key_file": files[1], **({"behaviour": more[0]} if more else {})}
+             for vm_id, files, *more in machines]))
         self.process = None
 
     def start(self):
@@ -30,7 +32,7 @@ class Simulator:
             self.process = subprocess.Popen(
                 [program("vendsim"), "--host", "localhost", "--port", str(self.gateway.link_port),
                  "--ca", self.gateway.ca.certificate, "--machines", str(self._machines_file),
-                 "--state-dir", str(self.folder / "state"), "--events", str(self.events_file),
+                 "--state-dir", str(self.state), "--events", str(self.events_file),
                  *map(str, self._arguments)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
