@@ -62,7 +62,7 @@ add_integrators() {
     local i name
     for i in "${!INTEGRATORS[@]}"; do
         name=${INTEGRATORS[i]}
-        vendctl integrator add "$name" --callback-url "https://localhost:$(integrator_port "$i")" \
+        vendctl integrator add "$name" --callback-url "https://127.0.0.1:$(integrator_port "$i")" \
             --callback-ca "$CA/ca.pem" --allow-private --basic-user "$name" \
             --basic-password "$(openssl rand -hex 12)" --json >"$SANDBOX/$name.json"
     done
@@ -89,7 +89,7 @@ add_machine() {
 
 integrator_entry() {
     local i=$1 name=$2
-    jq --arg name "$name" --arg url "https://localhost:$(integrator_port "$i")" \
+    jq --arg name "$name" --arg url "https://127.0.0.1:$(integrator_port "$i")" \
         --arg log "$SANDBOX/callbacks-$name.jsonl" \
         '{name: $name, api_key, basic_user, basic_password, callback_url: $url, callback_log: $log, signing_secret}' \
         "$SANDBOX/$name.json"

@@ -54,7 +54,7 @@ REFUSE = Reply(body={"success": False, "message": "no"})
 
 
 class IntegratorServer:
-    """Listens on https://localhost:port.
+    """Listens on https://127.0.0.1:port: a name might mean ::1 first, which would cost an attempt.
 
     By default every callback is accepted. `script(path, reply, ...)` gives replies for the next callbacks of that
     path, one each; `always(path, reply)` for all that follow. A reply may also be a function of the Callback.
@@ -62,7 +62,7 @@ class IntegratorServer:
 
     def __init__(self, ca, port=None):
         self.port = port or free_port()
-        self.url = f"https://localhost:{self.port}"
+        self.url = f"https://127.0.0.1:{self.port}"
         self._certificate = ca.server(f"integrator-{self.port}")
         self._lock = threading.Lock()
         self._callbacks = []
