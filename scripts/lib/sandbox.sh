@@ -130,9 +130,12 @@ VENDGATE_MACHINES_CLIENT_CA=$CA/ca.pem
 VENDGATE_PRIVATE_ADDRESS=127.0.0.1
 VENDGATE_PRIVATE_PORT=$(private_port)
 VENDGATE_ADMIN_SOCKET=$SOCKETS/admin.sock
+VENDGATE_MACHINES_WELCOME=300s
 VENDGATE_TIMERS_LOCK_ACK=30s
 VENDGATE_TIMERS_SELECTION=300s
 VENDGATE_TIMERS_PAYMENT=120s
+VENDGATE_TIMERS_APPROVE_ACK=15s
+VENDGATE_TIMERS_APPROVE_TTL=60s
 END
 }
 
@@ -162,7 +165,7 @@ machines_online() {
 
 start_machines() {
     start_process vendsim "$BIN/vendsim" --host localhost --port "$(link_port)" --ca "$CA/ca.pem" \
-        --machines "$SANDBOX/machines.json" --state-dir "$SANDBOX/vendsim" --select-after-ms 1500 \
+        --machines "$SANDBOX/machines.json" --state-dir "$SANDBOX/vendsim" --mqtt 5 --select-after-ms 1500 \
         --events "$SANDBOX/vendsim.events"
     wait_for 60 "machines online" machines_online || { show_log vendsim && show_log vendgated && return 1; }
 }
