@@ -20,9 +20,9 @@ static void doubts_extend(struct broker *broker, int64_t away_ms)
 static void store_is_ready(void *arg)
 {
     struct broker *broker = arg;
+    people_refresh(broker->people, NULL, NULL); /* what was changed meanwhile was not heard */
+    fleet_directory_refresh(broker->directory, NULL);
     if (!broker->ready) {
-        people_refresh(broker->people, NULL, NULL);
-        fleet_directory_refresh(broker->directory, NULL);
         recovery_begin(broker);
         return;
     }
@@ -45,6 +45,8 @@ static void store_is_lost(void *arg)
 static void data_changed(void *arg, const char *what, const char *key)
 {
     struct broker *broker = arg;
+    if (!store_ready(broker->store))
+        return; /* everything is read again when it is */
     bool everything = what[0] == '\0';
     bool machine = strcmp(what, "machine") == 0;
     if (everything || machine)
