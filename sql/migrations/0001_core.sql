@@ -383,7 +383,7 @@ CREATE SEQUENCE txn_event_id_seq;
 COMMENT ON SEQUENCE txn_event_id_seq IS 'Numbers of journal rows.';
 CREATE TABLE txn_event (
     event_id bigint NOT NULL DEFAULT nextval('txn_event_id_seq'),
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at timestamptz NOT NULL DEFAULT now(),
     txn_id bigint NOT NULL,
     version bigint NOT NULL,
     from_state txn_state,
@@ -400,7 +400,7 @@ CREATE TABLE txn_event (
 CREATE INDEX txn_event_txn ON txn_event (txn_id);
 COMMENT ON TABLE txn_event IS 'Journal of the transactions: every step and every refused or late event, with its evidence.';
 COMMENT ON COLUMN txn_event.event_id IS 'Key; rises.';
-COMMENT ON COLUMN txn_event.at IS 'When it was written.';
+COMMENT ON COLUMN txn_event.at IS 'Start of the commit that wrote it; what it caused has the same time.';
 COMMENT ON COLUMN txn_event.txn_id IS 'Which transaction.';
 COMMENT ON COLUMN txn_event.version IS 'The transaction''s version after it.';
 COMMENT ON COLUMN txn_event.from_state IS 'State before; NULL: there was no row.';
@@ -414,7 +414,7 @@ COMMENT ON COLUMN txn_event.step IS 'Random number of the operation: tells after
 COMMENT ON COLUMN txn_event.instance_id IS 'The process that wrote it.';
 
 CREATE TABLE machine_event (
-    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    received_at timestamptz NOT NULL DEFAULT now(),
     vm_id text NOT NULL,
     event_epoch bigint,
     seq bigint,
@@ -428,7 +428,7 @@ CREATE TABLE machine_event (
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX machine_event_number ON machine_event (vm_id, event_epoch, seq);
 COMMENT ON TABLE machine_event IS 'What machines said, byte by byte. (vm_id, event_epoch, seq) comes once: machine_link_state guards it in the same commit.';
-COMMENT ON COLUMN machine_event.received_at IS 'When it was stored; its acknowledgement followed.';
+COMMENT ON COLUMN machine_event.received_at IS 'Start of the commit that stored it; its acknowledgement followed.';
 COMMENT ON COLUMN machine_event.vm_id IS 'Which machine.';
 COMMENT ON COLUMN machine_event.event_epoch IS 'Epoch of its number; NULL: it carried no usable number.';
 COMMENT ON COLUMN machine_event.seq IS 'Its number; NULL likewise.';
@@ -459,7 +459,7 @@ CREATE TABLE callback (
 CREATE INDEX callback_txn ON callback (txn_id);
 COMMENT ON TABLE callback IS 'Every callback that we owe or owed, with its exact body.';
 COMMENT ON COLUMN callback.callback_id IS 'Key; rises.';
-COMMENT ON COLUMN callback.created_at IS 'Commit of the step that caused it.';
+COMMENT ON COLUMN callback.created_at IS 'Start of the commit of the step that caused it.';
 COMMENT ON COLUMN callback.integrator_id IS 'To whom.';
 COMMENT ON COLUMN callback.txn_id IS 'Which transaction; NULL: none (feeds).';
 COMMENT ON COLUMN callback.kind IS 'Its path, "/txn/vend".';
@@ -594,23 +594,23 @@ CREATE TRIGGER announce AFTER INSERT OR UPDATE OR DELETE ON machine_grant FOR EA
 
 CREATE VIEW txn_timeline AS
     SELECT i.name AS integrator, t.ref, t.txn_id, e.at, 'step' AS source, e.event AS what,
-           jsonb_strip_nulls(jsonb_build_object('from', e.from_state, 'to', e.to_state, 'actor', e.actor, 'version', e.version,
+           json_strip_nulls(json_build_object('from', e.from_state, 'to', e.to_state, 'actor', e.actor, 'version', e.version,
                'evidence', nullif(e.evidence, '{}'), 'callbacks', nullif(e.callback_ids, '{}'),
                'cancelled', e.cancelled_callback_id)) AS detail
       FROM txn t JOIN integrator i USING (integrator_id) JOIN txn_event e USING (txn_id)
     UNION ALL
     SELECT i.name, t.ref, t.txn_id, m.received_at, 'machine', m.name,
-           jsonb_strip_nulls(jsonb_build_object('epoch', m.event_epoch, 'seq', m.seq, 'problem', m.problem,
-               'body', CASE WHEN m.problem IS NULL THEN convert_from(m.raw, 'UTF8')::jsonb ELSE to_jsonb(encode(m.raw, 'escape')) END))
+           json_strip_nulls(json_build_object('epoch', m.event_epoch, 'seq', m.seq, 'problem', m.problem,
+               'body', CASE WHEN m.problem IS NULL THEN convert_from(m.raw, 'UTF8')::json ELSE to_json(encode(m.raw, 'escape')) END))
       FROM txn t JOIN integrator i USING (integrator_id) JOIN machine_event m ON m.vm_id = t.vm_id AND m.txn_id = t.txn_id
     UNION ALL
     SELECT i.name, t.ref, t.txn_id, c.created_at, 'callback', c.kind,
-           jsonb_build_object('callback', c.callback_id, 'webhook_id', c.webhook_id, 'lane', c.lane,
+           json_build_object('callback', c.callback_id, 'webhook_id', c.webhook_id, 'lane', c.lane,
                'lane_sequence', c.lane_sequence, 'body', c.body)
       FROM txn t JOIN integrator i USING (integrator_id) JOIN callback c USING (txn_id)
     UNION ALL
     SELECT i.name, t.ref, t.txn_id, a.started_at, 'attempt', c.kind,
-           jsonb_strip_nulls(jsonb_build_object('callback', a.callback_id, 'number', a.number, 'result', a.result, 'fate', a.fate,
+           json_strip_nulls(json_build_object('callback', a.callback_id, 'number', a.number, 'result', a.result, 'fate', a.fate,
                'http_status', a.http_status, 'remote', a.remote, 'error', a.error, 'answer', a.answer, 'total_us', a.total_us))
       FROM txn t JOIN integrator i USING (integrator_id) JOIN callback c USING (txn_id)
       JOIN callback_attempt a ON a.callback_id = c.callback_id;

@@ -55,7 +55,6 @@ static void queue_append(struct batcher *batcher, struct operation *operation)
     batcher->queue_count++;
 }
 
-/* Puts a whole list before everything that waits, in its order. */
 void batcher_return(struct batcher *batcher, struct operation **list, size_t *count)
 {
     DL_CONCAT(*list, batcher->queue);
@@ -105,14 +104,20 @@ static const char *outcome_name(enum store_outcome outcome)
     return NAMES[outcome];
 }
 
-/* Frees it; it is in no list any more. */
+static struct metric_cell *operations_cell(struct batcher *batcher, enum statement statement,
+                                           enum store_outcome outcome)
+{
+    struct metric_cell **cell = &batcher->operations[statement][outcome];
+    if (!*cell)
+        *cell = metrics_cell(batcher->metrics, &METRICS[METRIC_OPERATIONS],
+                             statement_info(statement)->name, outcome_name(outcome));
+    return *cell;
+}
+
 void batcher_finish(struct batcher *batcher, struct operation *operation,
                     enum store_outcome outcome)
 {
-    const char *name = statement_info(operation->statement)->name;
-    metric_add(
-        metrics_cell(batcher->metrics, &METRICS[METRIC_OPERATIONS], name, outcome_name(outcome)),
-        1);
+    metric_add(operations_cell(batcher, operation->statement, outcome), 1);
     operation->finish(operation, outcome, outcome == STORE_APPLIED ? operation->rows : NULL);
     operation_free(&operation);
 }

@@ -34,6 +34,7 @@ struct batcher {
     int64_t sent_ns;
 
     struct metric_cell *size, *latency, *waiting, *uncertain_total;
+    struct metric_cell *operations[STATEMENT_COUNT][STORE_UNAVAILABLE + 1]; /* NULL: none so far */
 };
 
 /* --- batch.c --- */

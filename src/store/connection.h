@@ -1,8 +1,9 @@
 /* connection.h - one asynchronous connection to PostgreSQL in pipeline mode, made again for ever.
  * Internal to store/.
  *
- *   wait -> resolve names (thread pool) -> connect -> settings, schema version -> prepare -> UP ->
- * lost -> wait ...
+ *   wait -> resolve names (thread pool) -> connect -> settings and schema version -> prepare -> UP
+ *     ^                                                                                        |
+ *     +------------------------------------ lost, or failed on the way <----------------------+
  *
  * Knows nothing of what the statements mean. Loop thread only; nothing blocks; no handler runs
  * inside a call. */

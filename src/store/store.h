@@ -5,11 +5,12 @@
  * out together as one pipeline with one COMMIT; the answer releases them all. No timer: when idle,
  * an operation is flushed at the end of the loop turn that queued it. Loop thread only.
  *
- *   queue -> batch: BEGIN, fence FOR SHARE, operations ..., COMMIT, Sync -> answers -> callbacks in
- * order error in a member:    ROLLBACK, then the members one by one; a bad one harms only itself
- * (STORE_FAILED) connection lost:      before COMMIT was sent: queued again. After: UNCERTAIN -
- * reconnect, raise our epoch (shuts the old backend out; pg_terminate_backend after 5 s), probe
- * each member: applied or run again
+ *   queue -> batch: BEGIN, fence FOR SHARE, operations ..., COMMIT, Sync -> answers -> callbacks
+ *
+ *     error in a member:  ROLLBACK, then the members one by one; a bad one harms only itself
+ *     connection lost:    what waits is UNAVAILABLE; what was in flight is uncertain: reconnect,
+ *                         raise our epoch (waits for the old backend and shuts it out; after 5 s it
+ *                         is ended), probe each member: applied, or run again
  *
  * Each family of tables has a header of its own: store/txn.h, store/machine.h, store/callback.h,
  * store/people.h; tools that may block use store/tool.h. A callback runs exactly once, from the
@@ -31,19 +32,19 @@ struct store;
 /* What became of an operation. */
 enum store_outcome {
     STORE_APPLIED = 1, /* committed */
-    STORE_CONFLICT, /* a guard matched no row (state, version, owner epoch, unique ref); nothing was
-                       changed */
+    STORE_CONFLICT, /* a guard matched no row (state, version, owner, ref); nothing was changed */
     STORE_FAILED,   /* PostgreSQL refused it; logged with its SQLSTATE; nothing was changed */
-    STORE_UNAVAILABLE, /* never sent, or the store is closing; nothing was changed */
+    /* Never sent; nothing was changed. But while the store closes with its connection lost in the
+     * middle of a commit, nobody may be left to ask: then the outcome is unknown. */
+    STORE_UNAVAILABLE,
 };
 
 struct store_options {
     const char *conninfo; /* libpq connection string; hosts are resolved off the loop */
     const char *password; /* NULL: as conninfo says; wiped by the caller */
-    const char
-        *instance;     /* this process's name, the key of gateway_instance: 1-64 of A-Za-z0-9._- */
-    int64_t batch_max; /* operations in one commit, 1..1024; 128 */
-    int64_t queue_max; /* operations waiting; further ones get STORE_UNAVAILABLE; 20,000 */
+    const char *instance; /* key of gateway_instance: 1-64 of A-Za-z0-9._- */
+    int64_t batch_max;    /* operations in one commit, 1..1024; 128 */
+    int64_t queue_max;    /* operations waiting; further ones get STORE_UNAVAILABLE; 20,000 */
     int64_t statement_timeout_ms; /* PostgreSQL's statement_timeout, and half of our patience with a
                                      silent server */
     int64_t connect_timeout_ms;

@@ -15,11 +15,10 @@
 /* An event of a machine that is stored in the same commit as its effect. */
 struct store_machine_event {
     const char *vm_id;
-    int64_t event_epoch,
-        seq;          /* -1, -1: it carried no usable number; machine_link_state stays as it is */
-    int64_t time_s;   /* as told; 0: unknown */
-    const char *name; /* the field `event` */
-    const char *raw;  /* the body; any bytes */
+    int64_t event_epoch, seq; /* -1, -1: no usable number; machine_link_state stays as it is */
+    int64_t time_s;           /* as told; 0: unknown */
+    const char *name;         /* the field `event` */
+    const char *raw;          /* the body; any bytes */
     size_t raw_size;
     const char *problem; /* why it could not be understood; NULL */
     /* machine_link_state after it (event_sequence). */
@@ -71,7 +70,7 @@ void store_txn_begin(struct store *store, const struct store_txn_step *step, sto
 void store_txn_advance(struct store *store, const struct store_txn_step *step,
                        store_txn_cb *callback, void *arg);
 /* Journal row and machine event only; the row of `txn` stays untouched (step->txn gives id and
- * vm_id; from = its state). */
+ * vm_id; from = its state). owner_epoch 0: the machine need not be ours; only without its event. */
 void store_txn_note(struct store *store, const struct store_txn_step *step, store_txn_cb *callback,
                     void *arg);
 /* Records a ref that was never locked as used up: a CLOSED row without a machine, closed by

@@ -60,17 +60,18 @@ struct draft {
     FILE *file;
 };
 
-static int draft_open(struct draft *draft, const char *path, mode_t mode,
-                      char ret_error[static CA_ERROR_SIZE])
+/* False: the reason is told, and there is nothing to close. */
+static bool draft_open(struct draft *draft, const char *path, mode_t mode,
+                       char ret_error[static CA_ERROR_SIZE])
 {
     draft->path = memory_format("%s.%d.new", path, (int)getpid());
     int fd = open(draft->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     draft->file = fd < 0 ? NULL : fdopen(fd, "w");
     if (draft->file)
-        return 0;
-    int error = errno;
+        return true;
+    (void)refuse(-errno, ret_error, "%s: %s", path, strerror(errno));
     free(TAKE(draft->path));
-    return refuse(-error, ret_error, "%s: %s", path, strerror(error));
+    return false;
 }
 
 static int draft_close(struct draft *draft, const char *path, bool written,
@@ -91,9 +92,8 @@ static int draft_close(struct draft *draft, const char *path, bool written,
 int ca_write_certificate(const char *path, X509 *certificate, char ret_error[static CA_ERROR_SIZE])
 {
     struct draft draft;
-    int result = draft_open(&draft, path, 0644, ret_error);
-    if (result < 0)
-        return result;
+    if (!draft_open(&draft, path, 0644, ret_error))
+        return -EIO;
     bool written = PEM_write_X509(draft.file, certificate) == 1;
     return draft_close(&draft, path, written, ret_error);
 }
@@ -101,9 +101,8 @@ int ca_write_certificate(const char *path, X509 *certificate, char ret_error[sta
 int ca_write_key(const char *path, EVP_PKEY *key, char ret_error[static CA_ERROR_SIZE])
 {
     struct draft draft;
-    int result = draft_open(&draft, path, 0600, ret_error);
-    if (result < 0)
-        return result;
+    if (!draft_open(&draft, path, 0600, ret_error))
+        return -EIO;
     bool written = PEM_write_PKCS8PrivateKey(draft.file, key, NULL, NULL, 0, NULL, NULL) == 1;
     return draft_close(&draft, path, written, ret_error);
 }

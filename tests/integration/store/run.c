@@ -34,6 +34,7 @@ int main(void)
     suite_add_tcase(suite, data_tests());
     suite_add_tcase(suite, batch_tests());
     suite_add_tcase(suite, loss_tests());
+    suite_add_tcase(suite, hanging_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

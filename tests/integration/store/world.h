@@ -79,5 +79,6 @@ TCase *steps_tests(void);
 TCase *data_tests(void);
 TCase *batch_tests(void);
 TCase *loss_tests(void);
+TCase *hanging_tests(void);
 
 #endif
