@@ -415,6 +415,7 @@ static int daemon_run(struct daemon *daemon)
     net_tls_free(&daemon->machine_tls);
     net_tls_free(&daemon->api_tls);
     metrics_free(&daemon->metrics);
+    uv_library_shutdown(); /* the pool's threads end while OpenSSL still frees what is theirs */
     return EXIT_SUCCESS;
 }
 
