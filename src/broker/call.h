@@ -1,0 +1,42 @@
+/* call.h - a call of an integrator, from its arrival to its one answer. */
+#ifndef VENDGATE_BROKER_CALL_H
+#define VENDGATE_BROKER_CALL_H
+
+#include "broker/broker.h"
+
+#define CALL_KEYS_MAX 32 /* contract */
+
+enum call_kind { CALL_LOCK = 1, CALL_PAID, CALL_UNLOCK, CALL_KEYS };
+
+/* A call of an integrator until it is answered. */
+struct call {
+    enum call_kind kind;
+    int64_t integrator_id;
+    char ref[TXN_REF_SIZE];
+    char vm_id[VM_ID_SIZE]; /* empty for CALL_PAID */
+    int64_t balance, price, discount, surcharge;
+    int64_t keys[CALL_KEYS_MAX];
+    size_t key_count;
+    broker_answer_cb *callback; /* NULL: answered */
+    void *arg;
+    int64_t deadline_ms; /* monotonic */
+    int tries;
+    struct broker *broker;
+    enum reason reason;                       /* refused later: why */
+    struct call *due_next;                    /* broker->due_calls */
+    struct call *prev, *next;                 /* broker->calls */
+    struct call *waiting_prev, *waiting_next; /* live->lock_calls */
+};
+
+struct live;
+
+/* Answers (once) and frees the call. ACTION_NONE with a reason: the reason's own action. */
+void call_answer(struct call *call, enum reason reason, enum reason_action action);
+void call_answer_full(struct call *call, const struct broker_answer *answer);
+/* The ref is not live here: answers from the database. */
+void call_settle_from_store(struct call *call);
+void lock_calls_answer(struct live *live, enum reason reason);
+void call_refuse_later(struct call *call, enum reason reason);
+void calls_sweep(void *broker);
+
+#endif

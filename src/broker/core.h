@@ -1,0 +1,40 @@
+/* core.h - the broker itself and its metrics. */
+#ifndef VENDGATE_BROKER_CORE_H
+#define VENDGATE_BROKER_CORE_H
+
+#include "broker/live.h"
+
+struct broker {
+    uv_loop_t *loop;
+    struct broker_options options;
+    struct store *store;
+    struct people *people;
+    struct fleet_directory *directory;
+    struct metrics *metrics;
+    struct machine_link *link; /* bound later */
+    struct outbound *outbound;
+    struct machine *machines; /* by vm_id */
+    struct live *lives;       /* by key */
+    struct live *lives_by_id; /* the same by txn.id */
+    struct machine *due;      /* mailboxes to be worked off at the next turn */
+    struct call *due_calls;   /* refusals to be answered at the next turn */
+    struct timer *due_timer;
+    struct call *calls; /* unanswered, oldest first */
+    size_t call_count;
+    struct timer *sweep; /* once a second: calls over their deadline */
+    bool recovery_begun, ready, draining;
+    int64_t started_ms;     /* monotonic, when recovery was done */
+    int64_t lost_at_ms;     /* monotonic; 0: the store is there */
+    bool outbox_loading;    /* a page of the outbox is being read */
+    bool backlog;           /* the outbox holds callbacks that outbound had no room for */
+    int64_t outbox_after;   /* callbacks up to this id are in outbound, or done */
+    int64_t outbox_highest; /* of the page being read */
+    size_t outbox_rows;     /* of the page being read */
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+extern const struct metric_def BROKER_STEPS, BROKER_UNEXPECTED, BROKER_ALERTS, BROKER_ANSWERS,
+    BROKER_OUTCOMES;
+
+#endif

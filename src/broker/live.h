@@ -1,0 +1,36 @@
+/* live.h - a transaction that is not final, as it is on disk, with its timers. */
+#ifndef VENDGATE_BROKER_LIVE_H
+#define VENDGATE_BROKER_LIVE_H
+
+#include "broker/machine.h"
+
+#define LIVE_KEY_SIZE (TXN_REF_SIZE + 24)
+
+/* A transaction that is not final, as it is on disk. */
+struct live {
+    struct txn_record txn;
+    char key[LIVE_KEY_SIZE]; /* "integrator:ref" */
+    struct machine *machine; /* back pointer */
+    struct call *lock_calls; /* waiting for the machine's answer; linked by waiting_* */
+    struct timer *deadline, *nudge;
+    int64_t request_callback_id; /* the last /txn/request; 0 */
+    int64_t approve_since_ms;    /* monotonic, first send on this connection; 0 */
+    int64_t keys_sent_ms;        /* monotonic; 0: none pending */
+    bool expiring; /* the deadline has passed; the connected machine is asked once more */
+    int64_t expiring_until_ms; /* monotonic */
+    bool needs_person;         /* an unreadable event named its approval: only hold */
+    bool approve_received; /* the last approve was PUBACKed or never left: it may be sent anew */
+    bool recovered;        /* lived before this start: its deadlines wait for the recovery grace */
+    UT_hash_handle hh;     /* broker->lives by key */
+    UT_hash_handle hh_id;  /* broker->lives_by_id by txn.id */
+};
+
+struct live *live_new(struct machine *machine, const struct txn_record *txn);
+void live_free(struct live **live);
+struct live *live_find(const struct broker *broker, int64_t integrator_id, const char *ref);
+struct live *live_find_id(const struct broker *broker, int64_t txn_id);
+/* Sets the deadline timer by the record; after a start money states wait for the recovery grace. */
+void live_deadline_start(struct live *live);
+int64_t live_seconds_left(const struct live *live);
+
+#endif
