@@ -177,7 +177,7 @@ def test_a_session_that_the_machine_ends_is_told_with_its_reason(shop, purchase,
     assert shop.api.paid(purchase.ref, 150).action == "refund"
 
 
-@pytest.mark.parametrize("price", [65535, 10**9])
+@pytest.mark.parametrize("price", [-1, 65535, 10**9])
 def test_a_price_that_no_vend_can_carry_ends_the_session(shop, purchase, price):
     purchase.lock()
     purchase.machine.select(price=price)
@@ -188,7 +188,7 @@ def test_a_price_that_no_vend_can_carry_ends_the_session(shop, purchase, price):
 def test_a_selection_that_makes_no_sense_is_kept_raw_and_blocks_nothing(shop, purchase):
     machine = purchase.machine
     purchase.lock()
-    nonsense = machine.event("selection", session=machine.device.session, request=1, item=11, price=-1, label="11")
+    nonsense = machine.event("selection", session=machine.device.session, request=1, item=11, price="150", label="11")
     stored = shop.ctl.database.rows("SELECT problem FROM machine_event WHERE vm_id = %s AND seq = %s", machine.vm_id,
                                     nonsense["seq"])
     assert "price" in stored[0]["problem"]
