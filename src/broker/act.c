@@ -67,8 +67,13 @@ void act_query(struct live *live)
     struct machine_command command = command_for(live, MACHINE_OP_QUERY, options->query_every_ms);
     command.n = live->txn.approval_n;
     snprintf(command.approval, sizeof command.approval, "%s", live->txn.approval);
-    broker_machine_send(live->machine, &command);
-    timer_start(live->nudge, options->query_every_ms);
+    if (machine_link_send(live->machine->broker->link, live->txn.vm_id, &command, live->query_id) !=
+        0)
+        live->query_id[0] = '\0'; /* its queue is full: asked again with the next nudge */
+    live->heard = false;
+    int64_t next_ms = options->query_every_ms;
+    if (!live->expiring || timer_left_ms(live->nudge) > next_ms || !timer_running(live->nudge))
+        timer_start(live->nudge, next_ms);
 }
 
 static void send_release(struct live *live)

@@ -128,6 +128,7 @@ void broker_free(struct broker **broker)
     if (!old)
         return;
     struct machine *machine, *next;
+    old->due = NULL; /* what waits in the mailboxes is answered below */
     HASH_ITER (hh, old->machines, machine, next) {
         struct machine *gone = machine;
         broker_machine_free(&gone);

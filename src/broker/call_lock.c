@@ -142,7 +142,7 @@ static void lock_begun(void *arg, enum store_outcome outcome, const struct store
     }
     struct txn_record *txn = &machine->plan.next;
     txn->id = txn->session = result->txn_id;
-    struct live *live = live_new(machine, txn);
+    struct live *live = live_new(machine, &(struct store_live_row){.txn = txn});
     live_deadline_start(live);
     lock_wait(live, TAKE(machine->current->call));
     log_info("step", LOG_INT("txn", txn->id), LOG_TEXT("ref", txn->ref),

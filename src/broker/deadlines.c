@@ -28,8 +28,22 @@ static void expiry_ask(struct live *live)
 {
     live->expiring = true;
     live->expiring_until_ms = clock_monotonic_ms() + EXPIRY_PATIENCE_MS;
-    act_query(live);
+    live->query_id[0] = '\0'; /* what was asked before does not count */
     timer_start(live->nudge, EXPIRY_PATIENCE_MS);
+    act_query(live);
+}
+
+/* Asks again; while the deadline has passed, never without a timer that ends the waiting. */
+static void query_again(struct live *live)
+{
+    int64_t left = live->expiring_until_ms - clock_monotonic_ms();
+    if (live->expiring && left <= 0) {
+        doubt_policy_apply(live->machine);
+        return;
+    }
+    if (live->expiring)
+        timer_start(live->nudge, left);
+    act_query(live);
 }
 
 static bool machine_connected(const struct machine *machine)
@@ -42,6 +56,11 @@ void expired_work(struct machine *machine, struct input *input)
     struct live *live = live_of(machine, input->txn_id);
     if (!live || live->txn.version != input->version) {
         input_done(machine, STORE_APPLIED); /* it has moved on while the timer's word waited */
+        return;
+    }
+    if (live->txn.deadline_ms > store_now_ms(machine->broker->store)) {
+        live_deadline_start(live); /* it was moved while the timer's word waited */
+        input_done(machine, STORE_APPLIED);
         return;
     }
     if (live->txn.timer == TXN_TIMER_DOUBT) {
@@ -83,12 +102,8 @@ void nudge_work(struct machine *machine, struct input *input)
         approve_again(machine, live);
         return;
     }
-    if (live && live->txn.state == TXN_IN_DOUBT) {
-        if (live->expiring && clock_monotonic_ms() >= live->expiring_until_ms)
-            doubt_policy_apply(machine);
-        else
-            act_query(live);
-    }
+    if (live && live->txn.state == TXN_IN_DOUBT)
+        query_again(live);
     input_done(machine, STORE_APPLIED);
 }
 

@@ -10,6 +10,10 @@
 #include <string.h>
 
 #define RESEND_TTL_MS 30000
+/* What a machine may say of itself (MDB's scale factor has one byte; days of patience are none). */
+#define SCALE_MAX 255
+#define DECIMALS_MAX 9
+#define RESPONSE_MAX_S 86400
 
 void event_store_fill(const struct machine *machine, const struct input *input,
                       struct store_machine_event *ret_event)
@@ -165,7 +169,7 @@ static void late_found(void *arg, enum store_outcome outcome, const struct txn_r
 {
     struct machine *machine = arg;
     const struct machine_event *event = &machine->current->event;
-    if (outcome == STORE_UNAVAILABLE) {
+    if (outcome != STORE_APPLIED) {
         input_done(machine, outcome);
         return;
     }
@@ -226,10 +230,12 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-static int64_t integer_of(const json_t *object, const char *name)
+/* -1, which is "not told", for what makes no sense. */
+static int64_t integer_within(const json_t *object, const char *name, int64_t least, int64_t most)
 {
     const json_t *value = json_object_get(object, name);
-    return json_is_integer(value) ? json_integer_value(value) : -1;
+    int64_t told = json_is_integer(value) ? json_integer_value(value) : -1;
+    return told >= least && told <= most ? told : -1;
 }
 
 static void described(void *arg, enum store_outcome outcome)
@@ -258,9 +264,9 @@ static void description_work(struct machine *machine, const struct machine_event
         effects.firmware = text_of(event->json, "firmware");
         effects.model = text_of(event->json, "model");
         effects.currency = text_of(event->json, "currency");
-        effects.scale = integer_of(event->json, "scale");
-        effects.decimals = integer_of(event->json, "decimals");
-        effects.max_response_s = integer_of(event->json, "max_response_s");
+        effects.scale = integer_within(event->json, "scale", 1, SCALE_MAX);
+        effects.decimals = integer_within(event->json, "decimals", 0, DECIMALS_MAX);
+        effects.max_response_s = integer_within(event->json, "max_response_s", 0, RESPONSE_MAX_S);
     }
     struct store_machine_event stored;
     event_store_fill(machine, machine->current, &stored);
@@ -274,8 +280,14 @@ static void unreadable_work(struct machine *machine, const struct machine_event 
                 LOG_TEXT("problem", event->problem), LOG_INT("bytes", (int64_t)event->raw_size));
     struct live *live = machine->live;
     if (live && event->approval[0] != '\0' && strcmp(live->txn.approval, event->approval) == 0) {
+        /* Its outcome may stand in what nobody can read: no policy decides over it. */
         live->needs_person = true;
         act_alert(machine, &live->txn, "unreadable_evidence");
+        struct plan plan;
+        plan_init(&plan, live, TXN_EVIDENCE_LOST, "machine");
+        plan.evidence = json_pack("{s:b}", "unreadable", true); /* looked for after a start */
+        step_take(machine, &plan);
+        return;
     }
     event_save(machine, NULL);
 }
@@ -314,8 +326,9 @@ static void repeat_compared(void *arg, enum store_outcome outcome)
     struct machine *machine = arg;
     if (outcome == STORE_CONFLICT) { /* the same number with another body is no repeat */
         machine->new_epoch = true;
+        machine->current->refused = true;
         act_alert(machine, NULL, "event_number_reused");
-        input_done(machine, STORE_FAILED);
+        event_save(machine, NULL);
         return;
     }
     input_done(machine, outcome == STORE_UNAVAILABLE ? outcome : STORE_APPLIED);
@@ -325,7 +338,8 @@ void event_work(struct machine *machine, struct input *input)
 {
     const struct machine_event *event = &input->event;
     input->sequence = machine->sequence;
-    input->old = false;
+    input->old = input->refused = false;
+    live_heard(machine);
     if (!event->numbered) {
         event_dispatch(machine, event);
         return;
@@ -349,7 +363,8 @@ void event_work(struct machine *machine, struct input *input)
         return;
     case SEQUENCE_AHEAD:
         act_alert(machine, NULL, "event_number_ahead");
-        input_done(machine, STORE_FAILED); /* the next hello tells it where we are */
+        input->refused = true; /* the next hello tells it where we are */
+        input_done(machine, STORE_APPLIED);
         return;
     }
 }
@@ -360,12 +375,12 @@ void event_hole_ask(struct machine *machine)
     if (machine->presence != PRESENCE_ONLINE ||
         event_sequence_hole(&machine->sequence, &from, &to) != 0 || from == machine->hole_asked)
         return;
-    machine->hole_asked = from;
     struct machine_command command = {.op = MACHINE_OP_RESEND,
                                       .ttl_ms = RESEND_TTL_MS,
                                       .session = -1,
                                       .request = -1,
                                       .from = from,
                                       .to = to};
-    broker_machine_send(machine, &command);
+    if (broker_machine_send(machine, &command))
+        machine->hole_asked = from;
 }

@@ -59,6 +59,8 @@ static enum txn_event last_event(const struct machine_reply *reply, const struct
 static void online_begin(struct machine *machine, const struct machine_reply *reply)
 {
     const struct live *live = machine->live;
+    if (machine->presence == PRESENCE_ONLINE)
+        return; /* only its step is decided again */
     machine->presence = PRESENCE_ONLINE;
     machine->new_epoch = false;
     machine->hole_asked = -1;
@@ -92,6 +94,13 @@ static void hello_settle(struct machine *machine)
     step_take(machine, &plan);
 }
 
+/* The connection may have gone or been replaced while something was committed. */
+static bool hello_current(const struct machine *machine)
+{
+    return machine->current->connection == machine->connection &&
+           machine->presence >= PRESENCE_WELCOME;
+}
+
 static void journal_saved(void *arg, enum store_outcome outcome)
 {
     struct machine *machine = arg;
@@ -102,7 +111,10 @@ static void journal_saved(void *arg, enum store_outcome outcome)
         return;
     }
     snprintf(machine->journal, sizeof machine->journal, "%s", machine->current->reply.journal);
-    hello_settle(machine);
+    if (hello_current(machine))
+        hello_settle(machine);
+    else
+        input_done(machine, STORE_APPLIED);
 }
 
 static void presence_saved(void *arg, enum store_outcome outcome)
@@ -111,10 +123,11 @@ static void presence_saved(void *arg, enum store_outcome outcome)
     (void)outcome; /* for people's eyes only; the next change writes it again */
 }
 
+/* May run again for the same reply: a conflict, or a store that came back. */
 void hello_work(struct machine *machine, struct input *input)
 {
     const struct machine_reply *reply = &input->reply;
-    if (machine->presence != PRESENCE_WELCOME) { /* an answer of a connection that is no more */
+    if (!hello_current(machine)) { /* an answer of a connection that is no more */
         input_done(machine, STORE_APPLIED);
         return;
     }
@@ -126,8 +139,9 @@ void hello_work(struct machine *machine, struct input *input)
         input_done(machine, STORE_APPLIED);
         return;
     }
-    store_machine_presence_save(machine->broker->store, machine->vm_id, machine->owner_epoch, true,
-                                NULL, presence_saved, NULL);
+    if (machine->presence != PRESENCE_ONLINE)
+        store_machine_presence_save(machine->broker->store, machine->vm_id, machine->owner_epoch,
+                                    true, NULL, presence_saved, NULL);
     if (strcmp(machine->journal, reply->journal) == 0) {
         hello_settle(machine);
         return;

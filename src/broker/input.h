@@ -38,8 +38,10 @@ struct input {
     enum txn_event signal; /* SIGNAL */
     int64_t txn_id;        /* SIGNAL, EXPIRED, NUDGE: of which transaction; 0: whichever lives */
     int64_t version;       /* EXPIRED: of which step */
-    uint64_t connection;   /* ARRIVED */
+    uint64_t connection;   /* ARRIVED; REPLY: on which it came */
     bool old;              /* EVENT: repeated or of an ended epoch: no effect */
+    bool refused;          /* EVENT: not acknowledged, whatever was stored of it */
+    bool distrusted;       /* EVENT: the database refused what was read from it: kept raw */
 };
 
 struct input *input_new(enum input_kind kind);
@@ -50,6 +52,9 @@ void mailbox_post_first(struct machine *machine, struct input *input);
 /* Takes it over; worked off from the loop, later. */
 void mailbox_post_later(struct machine *machine, struct input *input);
 void mailbox_signal(struct machine *machine, enum txn_event event, int64_t txn_id);
+/* The same before all others, for the live transaction if there is one: what follows from the
+ * current input. */
+void mailbox_signal_next(struct machine *machine, enum txn_event event);
 void mailbox_turn(struct machine *machine);
 /* Works off what was posted for later, from the loop. */
 void mailbox_due(void *broker);

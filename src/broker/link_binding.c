@@ -91,6 +91,7 @@ static void reply(void *arg, const char *vm_id, const struct machine_reply *give
 {
     struct machine *machine = broker_machine_get(arg, vm_id);
     struct input *input = input_new(INPUT_REPLY);
+    input->connection = machine->connection;
     input->reply = *given;
     input_own_body(input, given->raw, given->raw_size);
     input->reply.raw = input->raw;

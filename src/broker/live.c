@@ -27,12 +27,15 @@ static void live_nudged(void *arg)
     mailbox_post(live->machine, input);
 }
 
-struct live *live_new(struct machine *machine, const struct txn_record *txn)
+struct live *live_new(struct machine *machine, const struct store_live_row *row)
 {
+    const struct txn_record *txn = row->txn;
     assert(!machine->live && !txn_state_final(txn->state));
     struct broker *broker = machine->broker;
     struct live *live = memory_zero(1, sizeof *live);
     live->txn = *txn;
+    live->request_callback_id = row->request_callback_id;
+    live->needs_person = row->unread_evidence;
     live->machine = machine;
     live->deadline = timer_new(broker->loop, live_expired, live);
     live->nudge = timer_new(broker->loop, live_nudged, live);
@@ -41,6 +44,26 @@ struct live *live_new(struct machine *machine, const struct txn_record *txn)
     HASH_ADD(hh_id, broker->lives_by_id, txn.id, sizeof live->txn.id, live);
     machine->live = live;
     return live;
+}
+
+void live_reload(struct machine *machine, const struct store_live_row *row)
+{
+    struct live *live = machine->live;
+    if (live && live->txn.id != row->txn->id)
+        live_free(&live); /* another process has ended it and begun the next */
+    if (!machine->live) {
+        live_deadline_start(live_new(machine, row));
+        return;
+    }
+    live->txn = *row->txn;
+    live->request_callback_id = row->request_callback_id;
+    live_deadline_start(live);
+}
+
+void live_heard(struct machine *machine)
+{
+    if (machine->live)
+        machine->live->heard = true;
 }
 
 void live_free(struct live **live)

@@ -17,15 +17,22 @@ struct live {
     int64_t approve_since_ms;    /* monotonic, first send on this connection; 0 */
     int64_t keys_sent_ms;        /* monotonic; 0: none pending */
     bool expiring; /* the deadline has passed; the connected machine is asked once more */
-    int64_t expiring_until_ms; /* monotonic */
-    bool needs_person;         /* an unreadable event named its approval: only hold */
+    int64_t expiring_until_ms;      /* monotonic */
+    char query_id[COMMAND_ID_SIZE]; /* of the last query; empty: none was sent */
+    bool heard;                     /* an event came since the last query */
+    bool needs_person;              /* an unreadable event named its approval: only hold */
+    bool deadline_moved;            /* here, but not on disk yet: the next step or note writes it */
     bool approve_received; /* the last approve was PUBACKed or never left: it may be sent anew */
     bool recovered;        /* lived before this start: its deadlines wait for the recovery grace */
     UT_hash_handle hh;     /* broker->lives by key */
     UT_hash_handle hh_id;  /* broker->lives_by_id by txn.id */
 };
 
-struct live *live_new(struct machine *machine, const struct txn_record *txn);
+struct live *live_new(struct machine *machine, const struct store_live_row *row);
+/* The row was read again. */
+void live_reload(struct machine *machine, const struct store_live_row *row);
+/* The machine has said something that is not an answer. */
+void live_heard(struct machine *machine);
 void live_free(struct live **live);
 struct live *live_find(const struct broker *broker, int64_t integrator_id, const char *ref);
 struct live *live_find_id(const struct broker *broker, int64_t txn_id);

@@ -158,6 +158,16 @@ void mailbox_due(void *arg)
     }
 }
 
+void mailbox_signal_next(struct machine *machine, enum txn_event event)
+{
+    if (!machine->live)
+        return;
+    struct input *input = input_new(INPUT_SIGNAL);
+    input->signal = event;
+    input->txn_id = machine->live->txn.id;
+    mailbox_post_first(machine, input);
+}
+
 static void call_done(struct input *input, enum store_outcome outcome)
 {
     struct call *call = TAKE(input->call);
@@ -182,12 +192,24 @@ static void call_done(struct input *input, enum store_outcome outcome)
 static void event_done(struct machine *machine, struct input *input, enum store_outcome outcome)
 {
     enum event_ack ack = EVENT_REFUSED;
-    if (outcome == STORE_APPLIED) {
+    if (outcome == STORE_APPLIED && !input->refused) {
         ack = input->event.kind == MACHINE_EVENT_UNREADABLE ? EVENT_UNREADABLE : EVENT_STORED;
         if (!input->old && input->event.numbered)
             machine->sequence = input->sequence;
     }
     machine_link_ack(machine->broker->link, input->ticket, ack);
+}
+
+/* PostgreSQL refuses it, and would each time the machine sends it again: what was read from it is
+ * dropped, what was said is kept. */
+static void event_distrust(struct machine *machine, struct input *input)
+{
+    input->distrusted = true;
+    input->event.kind = MACHINE_EVENT_UNREADABLE;
+    input->event.time_s = 0;
+    input->event.problem = "the database refused its fields";
+    machine->current = input;
+    input_retry(machine);
 }
 
 void input_done(struct machine *machine, enum store_outcome outcome)
@@ -199,6 +221,10 @@ void input_done(struct machine *machine, enum store_outcome outcome)
         mailbox_post_first(machine, input);
         if (store_ready(machine->broker->store))
             machine_due(machine, STORE_FULL_RETRY_MS);
+        return;
+    }
+    if (outcome == STORE_FAILED && input->kind == INPUT_EVENT && !input->distrusted) {
+        event_distrust(machine, input);
         return;
     }
     if (input->kind == INPUT_CALL)

@@ -16,32 +16,23 @@ static void welcome(struct machine *machine)
         machine->presence = PRESENCE_WELCOME;
 }
 
-/* The live row hears of the connection before the machine does. */
+/* The live row hears of the connection before anything that comes over it. */
 static void arrival_settle(struct machine *machine)
 {
     welcome(machine);
-    if (!machine->live) {
-        input_done(machine, STORE_APPLIED);
-        return;
-    }
-    struct plan plan;
-    plan_init(&plan, machine->live, TXN_NEW_CONNECTION, "machine");
-    step_take(machine, &plan);
+    mailbox_signal_next(machine, TXN_NEW_CONNECTION);
+    input_done(machine, STORE_APPLIED);
 }
 
-static void adopted(void *arg, enum store_outcome outcome, const struct txn_record *txn,
-                    int64_t request_callback_id)
+static void adopted(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
     struct machine *machine = arg;
-    if (txn && !machine->live) {
-        struct live *live = live_new(machine, txn);
-        live->request_callback_id = request_callback_id;
-        live_deadline_start(live);
-        log_notice("txn_adopted", LOG_INT("txn", txn->id), LOG_TEXT("vm", machine->vm_id));
+    if (row) {
+        if (!machine->live)
+            live_deadline_start(live_new(machine, row));
+        log_notice("txn_adopted", LOG_INT("txn", row->txn->id), LOG_TEXT("vm", machine->vm_id));
         return;
     }
-    if (txn)
-        return;
     if (outcome == STORE_APPLIED)
         arrival_settle(machine);
     else
@@ -101,11 +92,6 @@ void absent_work(struct machine *machine, struct input *input)
     log_notice("machine_offline", LOG_TEXT("vm", machine->vm_id));
     store_machine_presence_save(machine->broker->store, machine->vm_id, machine->owner_epoch, false,
                                 "link lost", absence_saved, NULL);
-    if (!machine->live) {
-        input_done(machine, STORE_APPLIED);
-        return;
-    }
-    struct plan plan;
-    plan_init(&plan, machine->live, TXN_LINK_LOST, "gateway");
-    step_take(machine, &plan);
+    mailbox_signal_next(machine, TXN_LINK_LOST);
+    input_done(machine, STORE_APPLIED);
 }

@@ -13,8 +13,17 @@
 
 static void outbox_page(struct broker *broker);
 
+/* A step that takes it back is being committed. */
+static bool being_cancelled(const struct broker *broker, const struct store_callback_row *row)
+{
+    const struct live *live = live_find_id(broker, row->txn_id);
+    return live && live->machine->cancelled_callback == row->callback_id;
+}
+
 static void row_submit(struct broker *broker, const struct store_callback_row *row)
 {
+    if (being_cancelled(broker, row))
+        return;
     struct outbound_callback callback = {
         .callback_id = row->callback_id,
         .integrator_id = row->integrator_id,
@@ -106,19 +115,27 @@ void backlog_load(struct broker *broker)
     outbox_page(broker);
 }
 
-static void live_row(void *arg, enum store_outcome outcome, const struct txn_record *txn,
-                     int64_t request_callback_id)
+/* A doubt ages only while its machine could be heard: not while this process was away. */
+static void live_recover(struct live *live)
+{
+    const struct broker *broker = live->machine->broker;
+    live->recovered = true;
+    if (live->txn.timer != TXN_TIMER_DOUBT)
+        return;
+    live->txn.deadline_ms += store_away_ms(broker->store);
+    live->deadline_moved = true;
+}
+
+static void live_row(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
     struct broker *broker = arg;
-    if (txn) {
-        struct machine *machine = broker_machine_get(broker, txn->vm_id);
-        const struct fleet_machine *known = fleet_directory_find(broker->directory, txn->vm_id);
+    if (row) {
+        const char *vm_id = row->txn->vm_id;
+        struct machine *machine = broker_machine_get(broker, vm_id);
+        const struct fleet_machine *known = fleet_directory_find(broker->directory, vm_id);
         machine->owner_epoch = known ? known->owner_epoch : 0;
-        if (machine->live)
-            return; /* read before the store was lost during recovery */
-        struct live *live = live_new(machine, txn);
-        live->request_callback_id = request_callback_id;
-        live->recovered = true;
+        if (!machine->live) /* else read before the store was lost during recovery */
+            live_recover(live_new(machine, row));
         return;
     }
     if (outcome == STORE_APPLIED)

@@ -88,8 +88,12 @@ static void approval_reply(struct machine *machine, const struct machine_reply *
     struct txn_step step;
     bool settles = event != TXN_EVENT_NONE && txn_step(live->txn.state, event, &step) &&
                    step.next != live->txn.state;
-    if (live->expiring && reply->op == MACHINE_OP_QUERY && !settles)
-        doubt_policy_apply(machine); /* asked after the deadline, and no wiser */
+    if (live->expiring && !settles && strcmp(reply->command_id, live->query_id) == 0) {
+        if (live->heard)
+            act_query(live); /* its backlog is still coming, and may hold the outcome */
+        else
+            doubt_policy_apply(machine); /* asked after the deadline, and no wiser */
+    }
     if (event == TXN_EVENT_NONE) {
         log_warning("reply_without_state", LOG_TEXT("vm", machine->vm_id),
                     LOG_TEXT("op", machine_op_name(reply->op)), LOG_INT("txn", live->txn.id));

@@ -42,6 +42,8 @@ void step_timer_set(const struct machine *machine, struct txn_record *txn, enum 
 {
     if (timer == TXN_TIMER_KEEP)
         return;
+    if (timer == TXN_TIMER_VEND && txn->state == TXN_PAID && txn->timer == TXN_TIMER_VEND)
+        return; /* a machine that comes and goes without a word gets no further time */
     txn->timer = timer;
     txn->deadline_ms = timer == TXN_TIMER_NONE
                            ? 0
@@ -73,15 +75,11 @@ static void plan_drop(struct machine *machine)
     machine->callback.kind = NULL;
 }
 
-static void reloaded(void *arg, enum store_outcome outcome, const struct txn_record *txn,
-                     int64_t request_callback_id)
+static void reloaded(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
     struct machine *machine = arg;
-    if (txn) {
-        struct live *live = machine->live ? machine->live : live_new(machine, txn);
-        live->txn = *txn;
-        live->request_callback_id = request_callback_id;
-        live_deadline_start(live);
+    if (row) {
+        live_reload(machine, row);
         machine->reloaded = true;
         return;
     }
@@ -127,10 +125,22 @@ static void step_log(const struct machine *machine, const struct txn_record *txn
              LOG_TEXT("by", txn_event_name(machine->plan.event)));
 }
 
-static void step_acted(struct machine *machine)
+/* PostgreSQL has refused the step, perhaps because its disk is full. What time has decided is tried
+ * again: a transaction is never left without a timer. */
+static void step_failed(struct live *live)
+{
+    if (live->txn.deadline_ms != 0 && !timer_running(live->deadline))
+        timer_start(live->deadline, STEP_RETRY_MS);
+    if (live->txn.state == TXN_IN_DOUBT && !timer_running(live->nudge))
+        timer_start(live->nudge, STEP_RETRY_MS);
+}
+
+static void step_acted(struct machine *machine, int64_t callback_id)
 {
     struct live *live = machine->live;
     act(machine, live, &machine->step, machine->plan.event);
+    if (callback_id != 0)
+        callback_submit(machine, callback_id);
     if (txn_state_final(live->txn.state)) {
         live_free(&live);
         if (review_due(machine))
@@ -160,6 +170,8 @@ static void step_saved(void *arg, enum store_outcome outcome, const struct store
         return;
     }
     if (outcome != STORE_APPLIED) {
+        if (outcome == STORE_FAILED)
+            step_failed(machine->live);
         plan_drop(machine);
         input_done(machine, outcome);
         return;
@@ -167,15 +179,13 @@ static void step_saved(void *arg, enum store_outcome outcome, const struct store
     struct live *live = machine->live;
     enum txn_state from = live->txn.state;
     live->txn = machine->plan.next;
-    live->expiring = false;
+    live->expiring = live->deadline_moved = false;
     if (live->txn.approval_n > machine->approval_n)
         machine->approval_n = live->txn.approval_n;
     step_log(machine, &live->txn, from);
     outcome_count(machine->broker, &live->txn);
     live_deadline_start(live);
-    if (machine->callback.kind)
-        callback_submit(machine, result->callback_ids[0]);
-    step_acted(machine);
+    step_acted(machine, machine->callback.kind ? result->callback_ids[0] : 0);
 }
 
 /* What the store is told of the input that is being worked off. `ret_event` must outlive the call.
@@ -225,9 +235,11 @@ static void step_noted(void *arg, enum store_outcome outcome, const struct store
     (void)result;
     struct machine *machine = arg;
     if (outcome == STORE_APPLIED && machine->step.actions != 0) {
-        step_acted(machine);
+        step_acted(machine, 0);
         return;
     }
+    if (outcome == STORE_FAILED)
+        step_failed(machine->live);
     plan_drop(machine);
     input_done(machine, outcome);
 }
@@ -253,7 +265,7 @@ void step_take(struct machine *machine, struct plan *plan)
     metric_add(metrics_cell(machine->broker->metrics, legal ? &BROKER_STEPS : &BROKER_UNEXPECTED,
                             txn_state_name(live->txn.state), txn_event_name(plan->event)),
                1);
-    if (step.next != live->txn.state || step.timer != TXN_TIMER_KEEP) {
+    if (step.next != live->txn.state || step.timer != TXN_TIMER_KEEP || live->deadline_moved) {
         step_commit(machine);
         return;
     }

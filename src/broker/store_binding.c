@@ -13,6 +13,7 @@ static void doubts_extend(struct broker *broker, int64_t away_ms)
         if (live->txn.timer != TXN_TIMER_DOUBT)
             continue;
         live->txn.deadline_ms += away_ms; /* only time in which the machine could be heard counts */
+        live->deadline_moved = true;
         live_deadline_start(live);
     }
 }

@@ -4,7 +4,8 @@
 
 #include "broker/core.h"
 
-#define STEP_TRIES_MAX 3 /* a step that finds its row changed is decided again this often */
+#define STEP_TRIES_MAX 3   /* a step that finds its row changed is decided again this often */
+#define STEP_RETRY_MS 1000 /* after a step that PostgreSQL refused */
 #define REFUSAL_REPEATED_MS 60000
 #define KEYS_PENDING_MS 5000
 #define MACHINE_RESPONSE_MIN_S 8 /* a machine less patient cannot be locked */

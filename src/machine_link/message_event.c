@@ -12,6 +12,7 @@
 /* JSON numbers beyond are not exact in every device's library. */
 #define NUMBER_MAX INT64_C(9007199254740991)
 #define MDB_CODE_MAX 65535
+#define TIME_MAX INT64_C(253402300799) /* the end of the year 9999 */
 #define LIST_MAX 500
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 
@@ -51,7 +52,6 @@ static const struct json_field COMMON[] = {
     INTEGER("event_epoch", true, 0, NUMBER_MAX, event.event_epoch),
     INTEGER("seq", true, 0, NUMBER_MAX, event.seq),
 };
-static const struct json_field TIME[] = {INTEGER("time", false, 0, NUMBER_MAX, event.time_s)};
 static const struct json_field SELECTION[] = {
     SESSION, REQUEST, ITEM(true),
     /* One that nobody can pay closes the transaction, so it must be understood. */
@@ -270,14 +270,23 @@ static bool kind_read(struct event_fields *fields, char problem[static JSON_ERRO
     return true;
 }
 
+/* A device's clock never decides whether its evidence counts. */
+static void time_read(struct machine_event *event)
+{
+    const json_t *time = json_object_get(event->json, "time");
+    int64_t told = json_is_integer(time) ? json_integer_value(time) : 0;
+    event->time_s = told > 0 && told <= TIME_MAX ? told : 0;
+}
+
 static bool event_read(struct event_fields *fields, char problem[static JSON_ERROR_SIZE])
 {
     const char *name = json_string_value(json_object_get(fields->event.json, "event"));
     if (name)
         fields->event.name = name;
     fields->event.numbered = fields_read(fields, FIELDS(COMMON), problem);
-    if (!fields->event.numbered || !fields_read(fields, FIELDS(TIME), problem))
+    if (!fields->event.numbered)
         return false;
+    time_read(&fields->event);
     if (!name || !*name) {
         snprintf(problem, JSON_ERROR_SIZE, "event must be a string");
         return false;

@@ -90,10 +90,11 @@ static bool is_blocked(const PGresult *result)
 
 void instance_result(struct store *store, PGresult *result)
 {
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 3) {
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 4) {
         store->instance_epoch[0] = row_integer(result, 0, 0);
         store->instance_epoch[1] = row_integer(result, 0, 1);
         clock_learn(store, row_integer(result, 0, 2), store->clock_asked_ms, clock_monotonic_ms());
+        store->away_ms = row_integer(result, 0, 3);
         store->epoch_taken = true;
     } else if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         store->epoch_blocked = is_blocked(result);

@@ -95,9 +95,10 @@
     " coalesce(t.closed_by, ''), t.outcome_code, unix_ms(t.created_at), coalesce(unix_ms(t.paid_at), 0)"
 
 /* The newest /txn/request of `t` that is still owed. */
-#define REQUEST_CALLBACK                                                                           \
+#define TXN_BESIDE                                                                           \
     ", coalesce((SELECT max(q.callback_id) FROM callback_queue q"                                  \
-    "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)"
+    "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)" \
+    ", EXISTS (SELECT FROM txn_event j WHERE j.txn_id = t.txn_id AND j.evidence ? 'unreadable')"
 
 #define MACHINE_SELECT                                                                             \
     "SELECT m.vm_id, m.enabled, m.allow_tool, m.out_of_service, m.address, m.business_address, m.company_external_name," \
@@ -123,11 +124,13 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
 
     /* Waits for a backend of our former connection that is still committing, and shuts it out. */
     [STATEMENT_EPOCH_TAKE] = {"epoch_take", ON_STEPS, false, "iit",
-        "INSERT INTO gateway_instance AS g (name, backend_pid, backend_start)"
+        "WITH before AS (SELECT heartbeat_at FROM gateway_instance WHERE name = $3)"
+        " INSERT INTO gateway_instance AS g (name, backend_pid, backend_start)"
         " SELECT $3, pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         " ON CONFLICT (name) DO UPDATE SET epoch = g.epoch + 1, epoch_at = now(), heartbeat_at = now(),"
         "     backend_pid = excluded.backend_pid, backend_start = excluded.backend_start"
-        " RETURNING instance_id, epoch, unix_ms(clock_timestamp())"},
+        " RETURNING instance_id, epoch, unix_ms(clock_timestamp()),"
+        "     coalesce((SELECT unix_ms(clock_timestamp()) - unix_ms(heartbeat_at) FROM before), 0)"},
     [STATEMENT_EPOCH_HOLDER_END] = {"epoch_holder_end", ON_STEPS, false, "iit",
         "SELECT pg_terminate_backend(a.pid) FROM gateway_instance g JOIN pg_stat_activity a ON a.pid = g.backend_pid"
         " WHERE g.name = $3 AND a.backend_start = g.backend_start AND a.pid <> pg_backend_pid()"},
@@ -166,9 +169,9 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_TXN_FIND_APPROVAL] = {"txn_find_approval", ON_STEPS, false, "iitt",
         "SELECT " TXN_COLUMNS " FROM txn t WHERE t.approval = $4 AND t.vm_id = $3"},
     [STATEMENT_TXN_LOAD_LIVE] = {"txn_load_live", ON_STEPS, false, "iit",
-        "SELECT " TXN_COLUMNS REQUEST_CALLBACK " FROM txn t WHERE t.live AND t.vm_id = $3"},
+        "SELECT " TXN_COLUMNS TXN_BESIDE " FROM txn t WHERE t.live AND t.vm_id = $3"},
     [STATEMENT_TXN_LOAD_OURS] = {"txn_load_ours", ON_STEPS, false, "ii",
-        "SELECT " TXN_COLUMNS REQUEST_CALLBACK " FROM txn t JOIN machine m USING (vm_id)"
+        "SELECT " TXN_COLUMNS TXN_BESIDE " FROM txn t JOIN machine m USING (vm_id)"
         " WHERE t.live AND m.owner_instance = $1 ORDER BY t.txn_id"},
 
     [STATEMENT_MACHINE_LOAD] = {"machine_load", ON_STEPS, false, "iit", MACHINE_SELECT " WHERE m.vm_id = $3"},

@@ -286,6 +286,11 @@ int64_t store_instance_id(const struct store *store)
     return store->instance_epoch[0];
 }
 
+int64_t store_away_ms(const struct store *store)
+{
+    return store->away_ms > 0 ? store->away_ms : 0;
+}
+
 int64_t store_now_ms(const struct store *store)
 {
     return clock_monotonic_ms() + store->clock_offset_ms;

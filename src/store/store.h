@@ -74,6 +74,9 @@ bool store_ready(const struct store *store);
 int64_t store_instance_id(const struct store *store);
 /* Now on PostgreSQL's clock (offset measured at each connect), unix ms. */
 int64_t store_now_ms(const struct store *store);
+/* How long nobody of this instance's name had been alive when the epoch was taken; 0 for a new one.
+ */
+int64_t store_away_ms(const struct store *store);
 /* Operations queued or in flight, on both connections. */
 size_t store_pending(const struct store *store);
 /* Takes no new operations, answers all that are queued (those not sent after `deadline_ms` get

@@ -27,6 +27,7 @@ struct store {
     bool epoch_blocked, epoch_taken; /* what its answer was */
 
     int64_t clock_offset_ms; /* PostgreSQL's clock minus our monotonic one */
+    int64_t away_ms;         /* see store_away_ms() */
     int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
     struct timer *heartbeat, *ping;
 

@@ -269,9 +269,12 @@ static void loaded(struct operation *operation, enum store_outcome outcome, cons
     for (int row = 0; rows && row < PQntuples(rows); row++) {
         struct txn_record txn;
         read_txn(rows, row, &txn);
-        operation->callback.txn_row(operation->arg, outcome, &txn, row_integer(rows, row, 26));
+        const struct store_live_row live = {.txn = &txn,
+                                            .request_callback_id = row_integer(rows, row, 26),
+                                            .unread_evidence = row_bool(rows, row, 27)};
+        operation->callback.txn_row(operation->arg, outcome, &live);
     }
-    operation->callback.txn_row(operation->arg, outcome, NULL, 0);
+    operation->callback.txn_row(operation->arg, outcome, NULL);
 }
 
 void store_txn_load_live(struct store *store, const char *vm_id, store_txn_row_cb *callback,

@@ -87,11 +87,17 @@ void store_txn_find(struct store *store, int64_t integrator_id, const char *ref,
 void store_txn_find_approval(struct store *store, const char *vm_id, const char *approval,
                              store_txn_found_cb *callback, void *arg);
 
-/* Each row in turn, then once with txn == NULL. Every live row of a machine (NULL: of all machines
- * that this instance owns), with the id of its undelivered /txn/request callback, if any (0: none).
- */
-typedef void store_txn_row_cb(void *arg, enum store_outcome outcome, const struct txn_record *txn,
-                              int64_t request_callback_id);
+/* A live row with what belongs to it; borrowed for the call. */
+struct store_live_row {
+    const struct txn_record *txn;
+    int64_t request_callback_id; /* its undelivered /txn/request; 0: none */
+    bool unread_evidence;        /* an event that nobody could read named its approval */
+};
+
+/* Each row in turn, then once with NULL. Every live row of a machine (NULL: of all machines that
+ * this instance owns). */
+typedef void store_txn_row_cb(void *arg, enum store_outcome outcome,
+                              const struct store_live_row *row);
 void store_txn_load_live(struct store *store, const char *vm_id, store_txn_row_cb *callback,
                          void *arg);
 

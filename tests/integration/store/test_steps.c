@@ -31,16 +31,16 @@ static void keep_found(void *arg, enum store_outcome outcome, const struct txn_r
     count_done(arg, outcome);
 }
 
-static void keep_row(void *arg, enum store_outcome outcome, const struct txn_record *txn,
-                     int64_t request_callback_id)
+static void keep_row(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
-    if (!txn) {
+    if (!row) {
         count_done(arg, outcome);
         return;
     }
     kept_any = true;
-    kept = *txn;
-    kept_callback = request_callback_id;
+    kept = *row->txn;
+    kept_callback = row->request_callback_id;
+    ck_assert(!row->unread_evidence);
 }
 
 static void find(const char *ref)
