@@ -172,25 +172,47 @@ def rival(ctl, gateway, ca):
     made.server.stop()
 
 
+@pytest.fixture(scope="session")
+def enrolled(ca):
+    """enrolled(database): a new machine there, (vm_id, (certificate file, key file)).
+
+    Each database is fresh, so all have the same machines: a certificate is made by vendctl once, and only registered
+    in the databases that come later.
+    """
+    made, used = [], {}
+
+    def enroll(database):
+        number = used[database.name] = used.get(database.name, 0) + 1
+        vm_id = f"vm-{number}"
+        database.rows("INSERT INTO machine (vm_id) VALUES (%s)", vm_id)
+        if number > len(made):
+            files = ca.enroll(Ctl(database), vm_id)
+            made.append((files, database.value("SELECT digest FROM machine_credential WHERE vm_id = %s", vm_id)))
+        else:
+            database.rows("INSERT INTO machine_credential (vm_id, kind, digest) VALUES (%s, 'certificate', %s)", vm_id,
+                          made[number - 1][1])
+        return vm_id, made[number - 1][0]
+    return enroll
+
+
 @pytest.fixture
-def make_machine(ca, request):
+def make_machine(ca, enrolled, request):
     """make_machine(gateway, integrator=None, version=4, online=True, vm_id=None, arguments=()): a Machine.
 
     Enrolled by vendctl and granted to the integrator; connected if `online`, and then the gateway says so too.
-    `arguments` go to vendctl's `machine add`; without any a plain machine is put into the database directly, since
-    hundreds of tests want one.
+    `arguments` go to vendctl's `machine add`; without any it is one of `enrolled`.
     """
     made = []
 
     def make(gateway, integrator=None, version=4, online=True, vm_id=None, arguments=()):
-        ctl = Ctl(gateway.database)
-        if vm_id is None:
-            vm_id = f"{re.sub('[^a-z0-9]+', '-', request.node.name.lower())[:40].strip('-')}-{next(_numbers)}"
-        if arguments:
-            ctl.run("machine", "add", vm_id, *arguments)
+        if vm_id is None and not arguments:
+            vm_id, files = enrolled(gateway.database)
         else:
-            gateway.database.rows("INSERT INTO machine (vm_id) VALUES (%s)", vm_id)
-        machine = Machine(gateway, vm_id, ca.enroll(ctl, vm_id), version)
+            ctl = Ctl(gateway.database)
+            vm_id = vm_id or f"{re.sub('[^a-z0-9]+', '-', request.node.name.lower())[:40].strip('-')}-{next(_numbers)}"
+            ctl.run("machine", "add", vm_id, *arguments)
+            files = ca.enroll(ctl, vm_id)
+        machine = Machine(gateway, vm_id, files, version)
         made.append(machine)
         if integrator:
             gateway.database.rows("INSERT INTO machine_grant (integrator_id, vm_id) VALUES (%s, %s)", integrator.id,
