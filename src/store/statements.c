@@ -247,16 +247,18 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "       ORDER BY callback_id LIMIT $4) q JOIN callback c USING (callback_id, created_at)"
         " ORDER BY c.lane, c.lane_sequence, c.callback_id"},
     /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
-     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. */
+     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. A refused /txn/vend waits for a person. */
     [STATEMENT_CALLBACK_ATTEMPT] = {"callback_attempt", ON_OUTCOMES, false, "iiiiiiiiiititttt",
         "WITH attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
         "     first_byte_us, total_us, remote, http_status, result, error, answer, fate)"
         "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15, $16)"
         "   ON CONFLICT DO NOTHING),"
         " kept AS (UPDATE callback_queue SET attempts = greatest(attempts, $4::integer), last_attempt_at = from_unix_ms($5),"
-        "     parked = $16 = 'parked'"
-        "   WHERE callback_id = $3 AND owner_instance = $1 AND $16 IN ('pending', 'parked'))"
-        " DELETE FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 AND $16 NOT IN ('pending', 'parked')"},
+        "     parked = $16 <> 'pending'"
+        "   WHERE callback_id = $3 AND owner_instance = $1"
+        "     AND ($16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend'))"
+        " DELETE FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1"
+        "   AND NOT ($16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend')"},
     /* $3 callback, $4 now, $5 fate */
     [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
         "WITH fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"

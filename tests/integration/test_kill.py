@@ -265,6 +265,22 @@ def approval_taken(walk):
     return "VENDED", 1
 
 
+def approval_taken_and_again_while_in_doubt(walk):
+    walk.vending()
+    walk.kill()
+    walk.gateway.start()
+    walk.machine.hold("query")
+    walk.machine.connect()
+    walk.machine.take("query")
+    walk.kill()
+    walk.gateway.start()
+    walk.machine.release()
+    walk.machine.connect()
+    assert walk.wait_state("VENDING", "IN_DOUBT") and not walk.finals()
+    walk.machine.dispensed()
+    return "VENDED", 1
+
+
 def goods_fell_while_it_was_down(walk):
     walk.vending()
     walk.kill()
@@ -342,6 +358,7 @@ def end_sent_and_not_answered(walk):
 WHOLE = [lock_asked_and_not_answered, lock_answered, selection_made_while_it_was_down, request_sent_and_not_answered,
          request_answered, payment_committed_and_never_asked_again, approval_not_looked_at,
          approval_lost_with_the_machines_power, approval_taken_and_not_told, approval_taken,
+         approval_taken_and_again_while_in_doubt,
          goods_fell_while_it_was_down, power_lost_while_it_was_down, goods_did_not_fall_while_it_was_down,
          vend_sent_and_not_answered, vend_answered, end_sent_and_not_answered]
 TORN = [lock_being_committed, lock_accepted_being_committed, selection_being_committed, payment_being_committed,
