@@ -317,6 +317,8 @@ int main(void)
     tcase_add_test(config, a_required_key_stands_open_in_the_example);
     suite_add_tcase(suite, config);
     SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(
+        runner, CK_FORK); /* Each case has its own process: some change the environment. */
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

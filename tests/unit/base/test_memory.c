@@ -117,6 +117,7 @@ int main(void)
     tcase_add_test(buffer, reserved_room_counts_only_when_committed);
     suite_add_tcase(suite, buffer);
     SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_FORK); /* Each case has its own process: some abort it. */
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
