@@ -1,9 +1,11 @@
 """An integrator that buys all the time, and keeps a log of the callbacks that it received."""
+import http.client
 import json
 import random
 import threading
 
 from .api import Api
+from .waiting import wait_until
 from .integrator import ACCEPT
 
 
@@ -28,7 +30,7 @@ class Buyer:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout=40):
+    def stop(self, timeout=120):
         """No new purchase; waits for the end of those under way."""
         self._stopping.set()
         for thread in self._threads:
@@ -45,7 +47,7 @@ class Buyer:
             self._news.notify_all()
         return ACCEPT
 
-    def _wait(self, ref, *paths, timeout=40):
+    def _wait(self, ref, *paths, timeout=100):
         """The first of these that came for this ref: (path, body)."""
         def come():
             heard = self._heard.get(ref, {})
@@ -65,14 +67,25 @@ class Buyer:
         except Exception as error:  # the test's own thread tells it
             self.errors.append(f"{vm_id}: {error!r}")
 
+    @staticmethod
+    def _asked(call, *arguments, timeout=60, **named):
+        """The answer to a call, asked again while there is none: the gateway may be away."""
+        def answered():
+            try:
+                answer = call(*arguments, **named)
+            except (OSError, http.client.HTTPException):
+                return None
+            return answer if answer.status != 503 else None
+        return wait_until(answered, timeout, f"an answer to {arguments}")
+
     def _buy(self, api, vm_id, ref):
         """One purchase to its end. False: the machine could not be locked."""
-        if not api.lock(vm_id, ref).success:
+        if not self._asked(api.lock, vm_id, ref).success:
             return False
         self.locked += 1
         path, body = self._wait(ref, "/txn/request", "/txn/unlock")
         while path == "/txn/request":
-            answer = api.paid(ref, body["cents"], surcharge=self.surcharge)
+            answer = self._asked(api.paid, ref, body["cents"], surcharge=self.surcharge)
             if answer.success or answer.action not in ("retry", "wait"):
                 break
             if self._heard[ref].get("/txn/unlock"):
