@@ -138,7 +138,7 @@ static enum json_verdict read_json(const json_t *value, const struct json_field 
     size_t size = json_is_array(value) ? json_array_size(value) : json_object_size(value);
     if (!is_in_range(field, (int64_t)size))
         return JSON_BAD_VALUE;
-    memcpy(ret_value, &value, sizeof(value));
+    *(const json_t **)ret_value = value;
     return JSON_OK;
 }
 

@@ -45,16 +45,19 @@ struct process_metrics {
     int open_handles;
 };
 
+/* The second number of the file counts resident pages (proc(5)). */
 static double resident_bytes(void)
 {
-    long pages = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%*s %ld", &pages) != 1)
-        pages = 0;
+    char *end = fgets(line, sizeof line, file);
     fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    if (!end)
+        return 0;
+    (void)strtol(line, &end, 10);
+    return (double)strtol(end, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
 }
 
 static double open_files(void)

@@ -51,7 +51,7 @@ void live_reload(struct machine *machine, const struct store_live_row *row)
     struct live *live = machine->live;
     if (live && live->txn.id != row->txn->id)
         live_free(&live); /* another process has ended it and begun the next */
-    if (!machine->live) {
+    if (!live) {
         live_deadline_start(live_new(machine, row));
         return;
     }
