@@ -1,5 +1,4 @@
 """valgrind judges the release build: no memory error and no lost byte over a purchase."""
-import shutil
 import subprocess
 
 import pytest
@@ -19,7 +18,6 @@ def release():
     return str(ROOT / "build/release/vendgated")
 
 
-@pytest.mark.skipif(not shutil.which("valgrind"), reason="needs valgrind")
 def test_no_memory_error_and_no_leak_over_purchases(release, make_gateway, make_integrator, make_machine):
     gateway = make_gateway({"timers.lock_ack": "30s", "timers.payment": "120s"}, start=False)
     gateway.start(prefix=VALGRIND, binary=release)
