@@ -130,7 +130,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/vendgate $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 $(B)/vendgated $(B)/vendctl $(B)/vendsim $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/vendgate
-	$(if $(UNITS),install -m 644 $(UNITS) $(DESTDIR)$(PREFIX)/lib/systemd/system)
+	for unit in $(UNITS); do sed 's|/usr/local/bin|$(PREFIX)/bin|' $$unit \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 
 clean:
 	rm -rf build
