@@ -1,6 +1,8 @@
 """docs/machine-protocol.md, as a person follows it: mosquitto_sub listens as the machine, mosquitto_pub speaks for it."""
 import json
+import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -42,7 +44,8 @@ class Sandbox:
         return self.shop.api.search(self.vm_id).body["vendingMachine"]["online"]
 
     def terminal(self, script, *arguments, **more):
-        return subprocess.Popen(["bash", "-c", script, "bash", *arguments], cwd=self.folder, text=True, **more)
+        return subprocess.Popen(["bash", "-c", script, "bash", *arguments], cwd=self.folder, text=True,
+                                start_new_session=True, **more)
 
 
 @pytest.fixture
@@ -52,8 +55,7 @@ def sandbox(tmp_path, gateway, shop, ca, request):
 
 def end(process):
     """Ends a terminal and what runs in it."""
-    subprocess.run(["pkill", "-P", str(process.pid)], check=False)
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -41,9 +41,8 @@ def steered(gateway, shop, make_simulator, tmp_path, request):
     return made
 
 
-def locked(shop, steered, ref):
-    """The machine may still be on its way back from its last misfortune."""
-    answer = shop.api.lock(steered.vm_id, ref)
+def done(answer):
+    """Whether it succeeded; if not, we were told to try again: the machine is on its way back from a misfortune."""
     assert answer.success or answer.action == "retry", answer
     return answer.success
 
@@ -53,10 +52,9 @@ def buy(shop, steered, **order):
     ref = new_ref("sim")
     before = len(steered.fallen())
     steered.order(times=1, **order)
-    wait_until(lambda: locked(shop, steered, ref), 20, f"{steered.vm_id} is locked for {order}")
+    wait_until(lambda: done(shop.api.lock(steered.vm_id, ref)), 20, f"{steered.vm_id} is locked for {order}")
     request = shop.server.wait("/txn/request", ref)
-    answer = shop.api.paid(ref, request.body["cents"])
-    assert answer.success, answer
+    wait_until(lambda: done(shop.api.paid(ref, request.body["cents"])), 20, f"{ref} is paid")
     return ref, before
 
 
@@ -123,7 +121,7 @@ def test_every_session_that_is_not_paid_ends_with_its_reason(shop, steered):
     for behaviour, code in ENDS:
         ref = new_ref("sim")
         steered.order(times=1, behaviour=behaviour)
-        wait_until(lambda: locked(shop, steered, ref), 20, f"{steered.vm_id} is locked for {behaviour}")
+        wait_until(lambda: done(shop.api.lock(steered.vm_id, ref)), 20, f"{steered.vm_id} is locked for {behaviour}")
         assert shop.server.wait("/txn/unlock", ref).body["code"] == code, behaviour
         wait_until_free(shop, steered)
     assert steered.fallen() == []
