@@ -1,7 +1,6 @@
 """The tests' own tools: what the other tests trust."""
 import http.client
 import json
-import shutil
 import ssl
 import subprocess
 
@@ -61,7 +60,6 @@ class OpensslCa:
         return self.certificate, key
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl program")
 def test_the_integrators_server_records_and_answers_as_scripted(tmp_path):
     ca = OpensslCa(tmp_path)
     server = IntegratorServer(ca)
