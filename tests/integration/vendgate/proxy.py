@@ -36,6 +36,10 @@ class Proxy:
     def hold_answers(self):
         self._holding = True
 
+    def release(self):
+        """Everything passes again."""
+        self._holding = self._refusing = False
+
     def refuse(self):
         self._refusing = True
         self.cut()
