@@ -91,8 +91,7 @@ static void send_release(struct live *live)
 }
 
 /* Why the lock call fails, by the event that ended LOCKING. */
-static enum reason lock_reason(const struct machine *machine, const struct txn_record *txn,
-                               enum txn_event event)
+static enum reason lock_reason(const struct machine *machine, enum txn_event event)
 {
     switch (event) {
     case TXN_LOCK_REFUSED:
@@ -111,7 +110,6 @@ static enum reason lock_reason(const struct machine *machine, const struct txn_r
     case TXN_OPERATOR_RELEASE:
         return REASON_ALREADY_CLOSED;
     default:
-        (void)txn;
         return REASON_MACHINE_NOT_READY;
     }
 }
@@ -153,7 +151,7 @@ void act(struct machine *machine, struct live *live, const struct txn_step *step
     if (actions & TXN_ANSWER_LOCK_OK)
         lock_calls_answer(live, REASON_NONE);
     if (actions & TXN_ANSWER_LOCK_NO) {
-        enum reason reason = lock_reason(machine, txn, event);
+        enum reason reason = lock_reason(machine, event);
         refusal_remember(machine, txn, reason);
         lock_calls_answer(live, reason);
     }

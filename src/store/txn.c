@@ -188,15 +188,6 @@ static void copy_text(char *ret_text, size_t size, const PGresult *rows, int row
     snprintf(ret_text, size, "%s", PQgetvalue(rows, row, column));
 }
 
-/* TXN_EVENT_NONE for a name that this program does not know. */
-static enum txn_event event_parse(const char *name)
-{
-    for (enum txn_event event = TXN_EVENT_NONE + 1; event < TXN_EVENT_COUNT; event++)
-        if (!strcmp(txn_event_name(event), name))
-            return event;
-    return TXN_EVENT_NONE;
-}
-
 static void read_progress(const PGresult *rows, int row, struct txn_record *ret_txn)
 {
     bool known = txn_timer_parse(PQgetvalue(rows, row, 18), &ret_txn->timer);
@@ -204,7 +195,8 @@ static void read_progress(const PGresult *rows, int row, struct txn_record *ret_
     ret_txn->deadline_ms = row_integer(rows, row, 19);
     ret_txn->lane_sequence = row_integer(rows, row, 20);
     ret_txn->lock_answered = row_bool(rows, row, 21);
-    ret_txn->closed_by = event_parse(PQgetvalue(rows, row, 22));
+    /* Stays TXN_EVENT_NONE for a name that this program does not know. */
+    (void)txn_event_parse(PQgetvalue(rows, row, 22), &ret_txn->closed_by);
     ret_txn->outcome_code = (int)row_integer(rows, row, 23);
     ret_txn->created_ms = row_integer(rows, row, 24);
     ret_txn->paid_ms = row_integer(rows, row, 25);
