@@ -41,7 +41,8 @@ struct broker_answer {
     enum reason_action action; /* what to do; the reason's default unless the step says otherwise */
     const char *message;       /* NULL: the reason's */
     int64_t timeout_s;   /* lock: seconds the machine stays locked; busy: seconds left; -1: none */
-    const char *txn_ref; /* MACHINE_BUSY_SELF: the ref that holds the machine; NULL */
+    const char *txn_ref; /* MACHINE_BUSY_SELF: the ref that holds the machine; REF_SUPERSEDED: the
+                            ref that took over; NULL */
 };
 typedef void broker_answer_cb(void *arg, const struct broker_answer *answer);
 
@@ -91,6 +92,24 @@ void broker_unlock(struct broker *broker, const struct broker_unlock_call *call,
                    broker_answer_cb *callback, void *arg);
 void broker_keys(struct broker *broker, const struct broker_keys_call *call,
                  broker_answer_cb *callback, void *arg);
+
+/* An operator's word on a transaction IN_DOUBT. Success also when it has ended so already;
+ * NOT_IN_DOUBT when nothing is to be decided, ALREADY_CLOSED when it has ended otherwise. */
+struct broker_verdict_call {
+    int64_t txn_id;
+    bool vended;                         /* else: failed, nothing is owed */
+    const char *operator_name, *because; /* recorded in the journal */
+};
+void broker_verdict(struct broker *broker, const struct broker_verdict_call *call,
+                    broker_answer_cb *callback, void *arg);
+/* An operator frees a machine that is held by an unpaid transaction or an open session. Success
+ * also when nothing holds it; ALREADY_PAID when money may be owed: that needs a verdict. */
+struct broker_release_call {
+    const char *vm_id;
+    const char *operator_name, *because;
+};
+void broker_release(struct broker *broker, const struct broker_release_call *call,
+                    broker_answer_cb *callback, void *arg);
 
 /* For searches, from memory. */
 bool broker_machine_online(const struct broker *broker, const char *vm_id);

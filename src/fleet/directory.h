@@ -23,6 +23,7 @@ struct fleet_machine {
     char token_sha256[65];                         /* empty: no token login */
     json_t *keypad;                                /* keypad_configuration; NULL: never told */
     int64_t scale, decimals, max_response_s, price_max;
+    char *doubt_policy; /* of its group: "refund", "capture", "hold"; NULL: the integrator's */
     int64_t owner_instance, owner_epoch; /* as read last */
 };
 

@@ -25,7 +25,9 @@ struct store_machine_row {
     int64_t scale, decimals; /* MDB scale factor and decimal places; 1 and 2 until told */
     int64_t max_response_s;  /* the machine's patience with an open vend request; 0: not told */
     int64_t price_max;       /* operator's limit for one amount, smallest unit; 0: none */
-    int64_t owner_instance;  /* 0: nobody */
+    const char
+        *doubt_policy;      /* of its group: "refund", "capture", "hold"; NULL: the integrator's */
+    int64_t owner_instance; /* 0: nobody */
     int64_t owner_epoch;
 };
 

@@ -31,6 +31,7 @@ struct store_machine_event {
 
 /* A callback that the step causes; it is owned by this process from the commit on. */
 struct store_new_callback {
+    int64_t txn_id;   /* whose ending or beginning it tells; 0: the step's own row */
     const char *kind; /* "/txn/request" ... */
     const char *webhook_id;
     int64_t lane, lane_sequence;
@@ -52,6 +53,9 @@ struct store_txn_step {
     size_t callback_count;
     int64_t cancel_callback_id; /* this queue row goes in the same commit, fate CANCELLED, if never
                                    attempted; 0: none */
+    const char *adjusts;        /* note only: late evidence against a final outcome, "dispensed" or
+                                   "not_dispensed": an adjustment row in the same commit, once per row and
+                                   word; NULL: none */
 };
 
 struct store_txn_result {
@@ -68,6 +72,14 @@ typedef void store_txn_cb(void *arg, enum store_outcome outcome,
 void store_txn_begin(struct store *store, const struct store_txn_step *step, store_txn_cb *callback,
                      void *arg);
 void store_txn_advance(struct store *store, const struct store_txn_step *step,
+                       store_txn_cb *callback, void *arg);
+/* Another selection takes over in the same session: `old` (as it is after the step: CLOSED by the
+ * rename, or VENDED as before, version + 1) and the insert of step->txn (id 0; session and
+ * predecessor_id are old's) in one commit, each with its journal row; step->from is TXN_NONE.
+ * Callbacks belong to the new row unless they say otherwise; cancel_callback_id is old's. CONFLICT:
+ * old is not as believed, the ref exists, the machine is not ours. */
+void store_txn_succeed(struct store *store, const struct store_txn_step *step,
+                       const struct txn_record *old, enum txn_state old_from,
                        store_txn_cb *callback, void *arg);
 /* Journal row and machine event only; the row of `txn` stays untouched (step->txn gives id and
  * vm_id; from = its state). owner_epoch 0: the machine need not be ours; only without its event. */
@@ -86,6 +98,15 @@ void store_txn_find(struct store *store, int64_t integrator_id, const char *ref,
 /* Finds the row of an approval id (late evidence), whatever its state. */
 void store_txn_find_approval(struct store *store, const char *vm_id, const char *approval,
                              store_txn_found_cb *callback, void *arg);
+
+void store_txn_find_id(struct store *store, int64_t txn_id, store_txn_found_cb *callback,
+                       void *arg);
+
+/* What an integrator may know of its own transaction, as a JSON object (docs/openapi.yaml,
+ * /ext/txn_status); `json` NULL: it has no such ref. Borrowed for the call. */
+typedef void store_txn_status_cb(void *arg, enum store_outcome outcome, const char *json);
+void store_txn_status(struct store *store, int64_t integrator_id, const char *ref,
+                      store_txn_status_cb *callback, void *arg);
 
 /* A live row with what belongs to it; borrowed for the call. */
 struct store_live_row {

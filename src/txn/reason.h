@@ -45,6 +45,8 @@ enum reason {
     REASON_STORE_UNAVAILABLE,
     REASON_SHUTTING_DOWN,
     REASON_OUTCOME_UNKNOWN,
+    REASON_IDEMPOTENCY_KEY_REUSED, /* the header's value came before with another call */
+    REASON_NOT_IN_DOUBT,           /* operators only: there is nothing to decide */
     /* Calls that never reached the business. */
     REASON_NOT_FOUND,
     REASON_METHOD_NOT_ALLOWED,

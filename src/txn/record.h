@@ -46,6 +46,15 @@ struct txn_record {
     int outcome_code;         /* code of its final callback, 0: success or none */
     int64_t created_ms;
     int64_t paid_ms; /* 0: not paid */
+
+    int64_t keys_n;      /* number of the last keys that the machine was told to press; 0: none */
+    int64_t keys_digest; /* of those keys: a repeat of the same call is known by it */
+
+    int64_t predecessor_id; /* the row of the same session whose ref this one took over; 0: none */
+    char predecessor_ref[TXN_REF_SIZE];
+    bool predecessor_closed; /* it ended by this rename (else it is VENDED): until the rename is
+                                confirmed, its ref is owed an ending too (promise 3) */
+    char successor_ref[TXN_REF_SIZE]; /* the ref that took over from this row; empty: none */
 };
 
 #endif
