@@ -163,15 +163,17 @@ void act(struct machine *machine, struct live *live, const struct txn_step *step
         send_approve(live);
     if (actions & TXN_SEND_QUERY)
         act_query(live);
-    if (actions & TXN_SEND_RELEASE)
+    if ((actions & TXN_SEND_RELEASE) && !live->goes_on)
         send_release(live);
     if (actions & TXN_ADJUST)
         act_alert(machine, txn, "contrary_evidence");
     else if (actions & TXN_ALERT)
         act_alert(machine, txn, txn_event_name(event));
-    if (event == TXN_PAID_ACCEPTABLE &&
-        live->request_callback_id) /* it named our ref, so it has heard of the request */
+    if (event == TXN_PAID_ACCEPTABLE && live->request_callback_id) {
+        /* It named our ref, so it has heard of the request. */
+        live->rename_unconfirmed = false;
         outbound_imply(machine->broker->outbound, live->request_callback_id);
+    }
     if (actions & TXN_APPLY_POLICY)
         policy_apply(live);
 }

@@ -20,12 +20,40 @@ static enum reason keys_guard(const struct machine *machine, const struct live *
     for (size_t i = 0; i < call->key_count; i++)
         if (!fleet_keypad_has_key(known, call->keys[i]))
             return REASON_KEY_UNKNOWN;
+    return REASON_NONE;
+}
+
+static bool keys_pending(const struct live *live)
+{
+    return live->keys_sent_ms != 0 && clock_monotonic_ms() - live->keys_sent_ms < KEYS_PENDING_MS;
+}
+
+static enum reason keys_moment(const struct machine *machine, const struct live *live)
+{
     if (machine->presence != PRESENCE_ONLINE)
         return machine->presence >= PRESENCE_ARRIVED ? REASON_MACHINE_RECONCILING
                                                      : REASON_MACHINE_OFFLINE;
-    bool pending =
-        live->keys_sent_ms != 0 && clock_monotonic_ms() - live->keys_sent_ms < KEYS_PENDING_MS;
-    return live->txn.state != TXN_LOCKED || pending ? REASON_KEYS_NOT_EXPECTED : REASON_NONE;
+    return live->txn.state != TXN_LOCKED || keys_pending(live) ? REASON_KEYS_NOT_EXPECTED
+                                                               : REASON_NONE;
+}
+
+/* Which keys, in one number: a repeat of a call must not press them again, not even after a restart
+ * in between. */
+static int64_t keys_digest(const struct call *call)
+{
+    uint32_t low = 0, high = 0;
+    HASH_JEN(call->keys, call->key_count * sizeof call->keys[0], low);
+    HASH_SAX(call->keys, call->key_count * sizeof call->keys[0], high);
+    return (int64_t)((uint64_t)high << 32 | low);
+}
+
+/* The keys that were sent last, told again before the machine has answered, or after they led to a
+ * selection: they had their effect, or will have it. */
+static bool keys_repeated(const struct live *live, const struct call *call)
+{
+    const struct txn_record *txn = &live->txn;
+    return txn->keys_n > 0 && txn->keys_digest == keys_digest(call) &&
+           (txn->state == TXN_REQUESTED || keys_pending(live) || live->keys_unsure);
 }
 
 void call_keys_work(struct machine *machine, struct input *input)
@@ -37,13 +65,22 @@ void call_keys_work(struct machine *machine, struct input *input)
         input_done(machine, STORE_APPLIED);
         return;
     }
+    live_named(live);
     input->reason = keys_guard(machine, live, call);
-    if (input->reason != REASON_NONE) {
+    bool repeated = input->reason == REASON_NONE && keys_repeated(live, call);
+    if (input->reason == REASON_NONE && !repeated)
+        input->reason = keys_moment(machine, live);
+    if (input->reason != REASON_NONE || repeated) {
+        if (repeated && live->txn.state == TXN_LOCKED)
+            act_keys(live, call); /* under the same number, so the machine presses them once */
         input_done(machine, STORE_APPLIED);
         return;
     }
     struct plan plan;
     plan_init(&plan, live, TXN_KEYS, "integrator");
+    plan.next.keys_n++;
+    plan.next.keys_digest = keys_digest(call);
+    plan.row_changed = true;
     json_t *keys = json_array();
     for (size_t i = 0; i < call->key_count; i++)
         json_array_append_new(keys, json_integer(call->keys[i]));
@@ -59,11 +96,11 @@ void act_keys(struct live *live, const struct call *call)
         .txn_id = live->txn.id,
         .session = live->txn.session,
         .request = -1,
-        /* Rises over restarts too, so that the machine takes each once. */
-        .n = store_now_ms(live->machine->broker->store),
+        .n = live->txn.keys_n, /* rises over restarts too: the machine takes each once */
         .key_count = call->key_count,
     };
     memcpy(command.keys, call->keys, sizeof command.keys);
     live->keys_sent_ms = clock_monotonic_ms();
+    live->keys_unsure = false;
     broker_machine_send(live->machine, &command);
 }

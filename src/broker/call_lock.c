@@ -56,7 +56,9 @@ static void lock_on_live(struct machine *machine, struct live *live)
     const struct txn_record *txn = &live->txn;
     struct broker_answer answer = {.reason = REASON_MACHINE_BUSY,
                                    .timeout_s = live_seconds_left(live)};
-    if (txn->integrator_id == call->integrator_id && strcmp(txn->ref, call->ref) == 0) {
+    bool own = txn->integrator_id == call->integrator_id;
+    if (own && strcmp(txn->ref, call->ref) == 0) {
+        live_named(live);
         if (txn->balance != call->balance) {
             finish(machine, REASON_TXN_REF_REUSED);
             return;
@@ -67,11 +69,21 @@ static void lock_on_live(struct machine *machine, struct live *live)
             return;
         }
         locked_answer(live, &answer);
-    } else if (txn->integrator_id == call->integrator_id) {
-        answer.reason = REASON_MACHINE_BUSY_SELF;
+    } else if (own) {
+        bool superseded = strcmp(txn->predecessor_ref, call->ref) == 0;
+        answer.reason = superseded ? REASON_REF_SUPERSEDED : REASON_MACHINE_BUSY_SELF;
         answer.txn_ref = txn->ref;
     }
     answer.action = reason_info(answer.reason)->action;
+    finish_full(machine, &answer);
+}
+
+/* The session of somebody's last purchase may go on; its own integrator begins the next at will. */
+static void lock_on_open(struct machine *machine)
+{
+    struct broker_answer answer = {.reason = REASON_MACHINE_BUSY,
+                                   .action = reason_info(REASON_MACHINE_BUSY)->action,
+                                   .timeout_s = open_session_seconds_left(machine->open)};
     finish_full(machine, &answer);
 }
 
@@ -142,6 +154,7 @@ static void lock_begun(void *arg, enum store_outcome outcome, const struct store
     }
     struct txn_record *txn = &machine->plan.next;
     txn->id = txn->session = result->txn_id;
+    open_session_end(machine, false); /* the lock that follows ends the older session */
     struct live *live = live_new(machine, &(struct store_live_row){.txn = txn});
     live_deadline_start(live);
     lock_wait(live, TAKE(machine->current->call));
@@ -158,6 +171,10 @@ void call_lock_work(struct machine *machine, struct input *input)
     struct call *call = input->call;
     if (machine->live) {
         lock_on_live(machine, machine->live);
+        return;
+    }
+    if (machine->open && machine->open->txn.integrator_id != call->integrator_id) {
+        lock_on_open(machine);
         return;
     }
     enum reason reason = lock_guard(machine, call);

@@ -45,6 +45,7 @@ void call_paid_work(struct machine *machine, struct input *input)
         input_done(machine, STORE_APPLIED);
         return;
     }
+    live_named(live);
     struct txn_limits limits;
     struct txn_payment_verdict verdict;
     struct txn_payment payment = {

@@ -17,6 +17,7 @@ void call_unlock_work(struct machine *machine, struct input *input)
         input_done(machine, STORE_APPLIED);
         return;
     }
+    live_named(live);
     input->reason = txn_judge_unlock(&live->txn);
     struct plan plan;
     plan_init(&plan, live, TXN_UNLOCK, "integrator");

@@ -11,15 +11,6 @@
 
 #define WEBHOOK_ID_BYTES 16
 
-static enum callback_kind kind_of(unsigned actions)
-{
-    if (actions & TXN_CALL_REQUEST)
-        return CALLBACK_REQUEST;
-    if (actions & TXN_CALL_VEND)
-        return CALLBACK_VEND;
-    return actions & TXN_CALL_UNLOCK ? CALLBACK_UNLOCK : CALLBACK_KIND_NONE;
-}
-
 static void code_text(int code, char ret_text[static 16])
 {
     if (code == VEND_OK)
@@ -28,21 +19,26 @@ static void code_text(int code, char ret_text[static 16])
         snprintf(ret_text, 16, "%d", code);
 }
 
-static json_t *body_of(enum callback_kind kind, const struct txn_record *txn,
-                       const struct integrator *integrator)
+static json_t *request_body(const struct txn_record *txn, const char *ref, const char *new_ref)
+{
+    return json_pack("{s:s, s:s, s:s, s:I}", "txn_ref", ref, "new_txn_ref", new_ref, "selection",
+                     txn->selection, "cents", (json_int_t)txn->price);
+}
+
+static json_t *unlock_body(const char *ref, int outcome_code)
 {
     char code[16];
-    if (kind == CALLBACK_REQUEST)
-        return json_pack("{s:s, s:s, s:s, s:I}", "txn_ref", txn->ref, "new_txn_ref", "",
-                         "selection", txn->selection, "cents", (json_int_t)txn->price);
+    code_text(outcome_code, code);
+    return json_pack("{s:s, s:s}", "txn_ref", ref, "code", code);
+}
+
+static json_t *vend_body(const struct txn_record *txn, const struct integrator *integrator)
+{
+    char code[16];
     bool strict = integrator && integrator->strict_codes;
-    code_text(kind == CALLBACK_VEND && strict ? txn_strict_vend_code(txn->outcome_code)
-                                              : txn->outcome_code,
-              code);
-    if (kind == CALLBACK_VEND)
-        return json_pack("{s:s, s:b, s:s}", "txn_ref", txn->ref, "success",
-                         txn->state == TXN_VENDED, "code", code);
-    return json_pack("{s:s, s:s}", "txn_ref", txn->ref, "code", code);
+    code_text(strict ? txn_strict_vend_code(txn->outcome_code) : txn->outcome_code, code);
+    return json_pack("{s:s, s:b, s:s}", "txn_ref", txn->ref, "success", txn->state == TXN_VENDED,
+                     "code", code);
 }
 
 /* A request is worth nothing once its payment can no longer come. */
@@ -51,39 +47,67 @@ static int64_t expiry_of(enum callback_kind kind, const struct txn_record *txn, 
     return kind == CALLBACK_REQUEST ? txn->deadline_ms : now_ms + callback_lifetime_ms(kind);
 }
 
-void callback_prepare(struct machine *machine)
+/* The next callback of the lane of `txn`; takes `body` over. */
+static struct store_new_callback *owe(struct machine *machine, enum callback_kind kind,
+                                      struct txn_record *txn, json_t *body)
 {
-    enum callback_kind kind = kind_of(machine->step.actions);
-    struct txn_record *next = &machine->plan.next;
-    if (kind == CALLBACK_KIND_NONE)
-        return;
-    json_t *body =
-        body_of(kind, next, people_integrator(machine->broker->people, next->integrator_id));
     assert(body); /* every text in it was checked for UTF-8 when it came in */
-    machine->callback_body = json_dumps(body, JSON_COMPACT);
+    assert(machine->owed_count < ARRAY_SIZE(machine->owed));
+    struct owed *owed = &machine->owed[machine->owed_count++];
+    owed->body = json_dumps(body, JSON_COMPACT);
     json_decref(body);
-    snprintf(machine->webhook_id, sizeof machine->webhook_id, "msg_");
-    random_hex(machine->webhook_id + strlen("msg_"), WEBHOOK_ID_BYTES);
-    next->lane_sequence++;
-    machine->callback = (struct store_new_callback){
+    snprintf(owed->webhook_id, sizeof owed->webhook_id, "msg_");
+    random_hex(owed->webhook_id + strlen("msg_"), WEBHOOK_ID_BYTES);
+    txn->lane_sequence++;
+    owed->made = (struct store_new_callback){
         .kind = callback_kind_path(kind),
-        .webhook_id = machine->webhook_id,
-        .lane = next->session,
-        .lane_sequence = next->lane_sequence,
-        .body = machine->callback_body,
-        .body_size = strlen(machine->callback_body),
-        .expires_ms = expiry_of(kind, next, store_now_ms(machine->broker->store)),
+        .webhook_id = owed->webhook_id,
+        .lane = txn->session,
+        .lane_sequence = txn->lane_sequence,
+        .body = owed->body,
+        .body_size = strlen(owed->body),
+        .expires_ms = expiry_of(kind, txn, store_now_ms(machine->broker->store)),
     };
+    return &owed->made;
 }
 
-void callback_submit(struct machine *machine, int64_t callback_id)
+/* An ending before payment. While the integrator may know only the former ref, that one is ended
+ * too, and first (outbound.md, "Order"). */
+static void owe_unlock(struct machine *machine, struct txn_record *txn)
 {
-    struct live *live = machine->live;
-    const struct store_new_callback *made = &machine->callback;
+    if (machine->live->rename_unconfirmed && txn->predecessor_closed)
+        owe(machine, CALLBACK_UNLOCK, txn, unlock_body(txn->predecessor_ref, txn->outcome_code))
+            ->txn_id = txn->predecessor_id;
+    owe(machine, CALLBACK_UNLOCK, txn, unlock_body(txn->ref, txn->outcome_code));
+}
+
+void callbacks_prepare(struct machine *machine)
+{
+    struct txn_record *txn = &machine->plan.next;
+    unsigned actions = machine->step.actions;
+    if (actions & TXN_CALL_REQUEST)
+        owe(machine, CALLBACK_REQUEST, txn, request_body(txn, txn->ref, ""));
+    if (actions & TXN_CALL_VEND)
+        owe(machine, CALLBACK_VEND, txn,
+            vend_body(txn, people_integrator(machine->broker->people, txn->integrator_id)));
+    if (actions & TXN_CALL_UNLOCK)
+        owe_unlock(machine, txn);
+}
+
+void callbacks_prepare_rename(struct machine *machine)
+{
+    struct txn_record *txn = machine->successor;
+    owe(machine, CALLBACK_REQUEST, txn, request_body(txn, machine->plan.next.ref, txn->ref))
+        ->renames = true;
+}
+
+static void submit(struct live *live, const struct owed *owed, int64_t callback_id)
+{
+    const struct store_new_callback *made = &owed->made;
     struct outbound_callback callback = {
         .callback_id = callback_id,
         .integrator_id = live->txn.integrator_id,
-        .txn_id = live->txn.id,
+        .txn_id = made->txn_id != 0 ? made->txn_id : live->txn.id,
         .lane = made->lane,
         .lane_sequence = made->lane_sequence,
         .body = made->body,
@@ -96,6 +120,14 @@ void callback_submit(struct machine *machine, int64_t callback_id)
     snprintf(callback.webhook_id, sizeof callback.webhook_id, "%s", made->webhook_id);
     if (callback.kind == CALLBACK_REQUEST)
         live->request_callback_id = callback_id;
-    if (outbound_submit(machine->broker->outbound, &callback) == -ENOBUFS)
-        backlog_left(machine->broker, callback_id); /* on disk: read again when there is room */
+    struct broker *broker = live->machine->broker;
+    if (outbound_submit(broker->outbound, &callback) == -ENOBUFS)
+        backlog_left(broker, callback_id); /* on disk: read again when there is room */
+}
+
+void callbacks_submit(struct live *live, const int64_t *callback_ids)
+{
+    const struct machine *machine = live->machine;
+    for (size_t i = 0; i < machine->owed_count; i++)
+        submit(live, &machine->owed[i], callback_ids[i]);
 }

@@ -1,5 +1,5 @@
 /* calls.c - the calls of integrators: entry, answer, deadline, and the answers for refs that are
- * not live here. */
+ * not live here. Operators' calls (call_operator.c) are answered the same way. */
 #include "broker/internal.h"
 
 #include "base/clock.h"
@@ -13,7 +13,8 @@
 #define LOOKUP_TRIES_MAX 3
 
 static const char *const CALL_NAMES[] = {
-    [CALL_LOCK] = "lock", [CALL_PAID] = "paid", [CALL_UNLOCK] = "unlock", [CALL_KEYS] = "keys"};
+    [CALL_LOCK] = "lock", [CALL_PAID] = "paid",       [CALL_UNLOCK] = "unlock",
+    [CALL_KEYS] = "keys", [CALL_VERDICT] = "verdict", [CALL_RELEASE] = "release"};
 
 static void call_forget(struct call *call)
 {
@@ -39,6 +40,8 @@ void call_answer_full(struct call *call, const struct broker_answer *answer)
 {
     if (call->callback)
         call_tell(call, answer);
+    free(call->operator);
+    free(call->because);
     free(call);
 }
 
@@ -75,8 +78,8 @@ void calls_sweep(void *arg)
     timer_start(broker->sweep, SWEEP_MS);
 }
 
-static struct call *call_new(struct broker *broker, enum call_kind kind, int64_t integrator_id,
-                             const char *ref)
+struct call *call_new(struct broker *broker, enum call_kind kind, int64_t integrator_id,
+                      const char *ref)
 {
     struct call *call = memory_zero(1, sizeof *call);
     call->kind = kind;
@@ -89,7 +92,7 @@ static struct call *call_new(struct broker *broker, enum call_kind kind, int64_t
     return call;
 }
 
-static bool call_admit(struct call *call)
+bool call_admit(struct call *call)
 {
     struct broker *broker = call->broker;
     if (!broker->ready || !store_ready(broker->store))
@@ -101,7 +104,7 @@ static bool call_admit(struct call *call)
     return false;
 }
 
-static void call_post(struct machine *machine, struct call *call)
+void call_post(struct machine *machine, struct call *call)
 {
     if (machine->waiting >= MAILBOX_MAX) {
         call_refuse_later(call, REASON_RATE_LIMITED);
@@ -207,6 +210,12 @@ void call_work(struct machine *machine, struct input *input)
     case CALL_KEYS:
         call_keys_work(machine, input);
         return;
+    case CALL_VERDICT:
+        call_verdict_work(machine, input);
+        return;
+    case CALL_RELEASE:
+        call_release_work(machine, input);
+        return;
     }
     assert(!"a call has a kind");
 }
@@ -232,6 +241,22 @@ static void unknown_settle(struct call *call)
         call_answer(call, REASON_TXN_UNKNOWN, ACTION_NONE);
 }
 
+/* A ref that another took over is answered with that one, so that a caller who missed the rename
+ * can still unlock. */
+static void final_answer(struct call *call, const struct txn_record *txn, enum reason reason,
+                         enum reason_action action)
+{
+    struct broker_answer answer = {
+        .success = reason == REASON_NONE,
+        .reason = reason,
+        .action = action != ACTION_NONE ? action : reason_info(reason)->action,
+        .timeout_s = -1,
+        .txn_ref =
+            reason == REASON_REF_SUPERSEDED && txn->successor_ref[0] ? txn->successor_ref : NULL,
+    };
+    call_answer_full(call, &answer);
+}
+
 static void final_settle(struct call *call, const struct txn_record *txn)
 {
     if (call->vm_id[0] != '\0' && txn->vm_id[0] != '\0' && strcmp(call->vm_id, txn->vm_id) != 0) {
@@ -243,13 +268,13 @@ static void final_settle(struct call *call, const struct txn_record *txn)
             .price = call->price, .discount = call->discount, .surcharge = call->surcharge};
         struct txn_payment_verdict verdict;
         txn_judge_payment(txn, &payment, &(struct txn_limits){.scale = 1}, &verdict);
-        call_answer(call, verdict.reason, verdict.action);
+        final_answer(call, txn, verdict.reason, verdict.action);
         return;
     }
     enum reason reason = txn_judge_unlock(txn);
     if (call->kind == CALL_KEYS && reason == REASON_NONE)
         reason = REASON_ALREADY_CLOSED;
-    call_answer(call, reason, ACTION_NONE);
+    final_answer(call, txn, reason, ACTION_NONE);
 }
 
 static void ref_found(void *arg, enum store_outcome outcome, const struct txn_record *txn)

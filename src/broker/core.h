@@ -3,6 +3,7 @@
 #define VENDGATE_BROKER_CORE_H
 
 #include "broker/live.h"
+#include "broker/open_session.h"
 
 struct broker {
     uv_loop_t *loop;
@@ -13,11 +14,12 @@ struct broker {
     struct metrics *metrics;
     struct machine_link *link; /* bound later */
     struct outbound *outbound;
-    struct machine *machines; /* by vm_id */
-    struct live *lives;       /* by key */
-    struct live *lives_by_id; /* the same by txn.id */
-    struct machine *due;      /* mailboxes to be worked off at the next turn */
-    struct call *due_calls;   /* refusals to be answered at the next turn */
+    struct machine *machines;           /* by vm_id */
+    struct live *lives;                 /* by key */
+    struct live *lives_by_id;           /* the same by txn.id */
+    struct open_session *open_sessions; /* by the id of the last transaction */
+    struct machine *due;                /* mailboxes to be worked off at the next turn */
+    struct call *due_calls;             /* refusals to be answered at the next turn */
     struct timer *due_timer;
     struct call *calls; /* unanswered, oldest first */
     size_t call_count;

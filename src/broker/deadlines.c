@@ -9,16 +9,25 @@ static struct live *live_of(const struct machine *machine, int64_t txn_id)
     return machine->live && machine->live->txn.id == txn_id ? machine->live : NULL;
 }
 
+/* The machine's group says what an unknown outcome counts as, else the integrator. */
+static const char *doubt_policy(const struct live *live)
+{
+    const struct broker *broker = live->machine->broker;
+    const struct fleet_machine *known =
+        fleet_directory_find(broker->directory, live->machine->vm_id);
+    const struct integrator *integrator =
+        people_integrator(broker->people, live->txn.integrator_id);
+    if (known && known->doubt_policy)
+        return known->doubt_policy;
+    return integrator ? integrator->doubt_policy : NULL;
+}
+
 void doubt_policy_apply(struct machine *machine)
 {
     struct live *live = machine->live;
-    const struct integrator *integrator =
-        people_integrator(machine->broker->people, live->txn.integrator_id);
     struct input *input = input_new(INPUT_SIGNAL);
     input->txn_id = live->txn.id;
-    input->signal = live->needs_person
-                        ? TXN_DOUBT_HOLD
-                        : txn_judge_policy(integrator ? integrator->doubt_policy : NULL);
+    input->signal = live->needs_person ? TXN_DOUBT_HOLD : txn_judge_policy(doubt_policy(live));
     live->expiring = false;
     mailbox_post_first(machine, input);
 }

@@ -41,8 +41,7 @@ static void event_saved(void *arg, enum store_outcome outcome)
     input_done(arg, outcome);
 }
 
-/* It moves no transaction; perhaps it changes what we know of the machine. */
-static void event_save(struct machine *machine, const struct store_machine_effects *effects)
+void event_save(struct machine *machine, const struct store_machine_effects *effects)
 {
     struct store_machine_event event;
     event_store_fill(machine, machine->current, &event);
@@ -50,7 +49,7 @@ static void event_save(struct machine *machine, const struct store_machine_effec
                              event_saved, machine);
 }
 
-static json_t *event_evidence(const struct machine_event *event)
+json_t *event_evidence(const struct machine_event *event)
 {
     json_t *body = event->json ? json_deep_copy(event->json)
                                : json_stringn_nocheck(event->name, strlen(event->name));
@@ -71,22 +70,56 @@ static void stray_session_end(struct machine *machine, int64_t session)
     broker_machine_send(machine, &unlock);
 }
 
-static void selection_work(struct machine *machine, const struct machine_event *event)
+static enum txn_event selection_judge(const struct machine *machine,
+                                      const struct machine_event *event)
 {
-    struct live *live = machine->live;
+    const struct live *live = machine->live;
+    if (!live)
+        return TXN_EVENT_NONE;
     struct txn_selection selection = {.session = event->session,
                                       .request = event->request,
                                       .item = event->item,
-                                      .price = event->price};
+                                      .price = event->price,
+                                      .renaming_possible = succession_possible(live)};
     struct txn_limits limits;
-    enum txn_event judged = TXN_EVENT_NONE;
-    if (live) {
-        broker_machine_limits(machine, live->txn.integrator_id, &limits);
-        judged = txn_judge_selection(&live->txn, &selection, &limits);
+    broker_machine_limits(machine, live->txn.integrator_id, &limits);
+    return txn_judge_selection(&live->txn, &selection, &limits);
+}
+
+/* Another choice in a session whose goods have come out. */
+static void further_selection_work(struct machine *machine, const struct machine_event *event)
+{
+    const struct txn_record *last = &machine->open->txn;
+    struct txn_limits limits;
+    broker_machine_limits(machine, last->integrator_id, &limits);
+    if (event->request == last->request) { /* the one that was served, told again */
+        event_save(machine, NULL);
+        return;
     }
+    if (open_session_may_go_on(machine) && txn_price_payable(event->price, &limits)) {
+        succession_take(machine, last);
+        return;
+    }
+    open_session_end(machine, true);
+    event_save(machine, NULL);
+}
+
+static void selection_work(struct machine *machine, const struct machine_event *event)
+{
+    struct live *live = machine->live;
+    if (machine->open && machine->open->txn.session == event->session) {
+        further_selection_work(machine, event);
+        return;
+    }
+    enum txn_event judged = selection_judge(machine, event);
     if (judged == TXN_EVENT_NONE) {
         stray_session_end(machine, event->session);
         event_save(machine, NULL);
+        return;
+    }
+    struct txn_step step;
+    if (judged == TXN_SELECTION_RENAMING && txn_step(live->txn.state, judged, &step)) {
+        succession_take(machine, &live->txn);
         return;
     }
     struct plan plan;
@@ -126,6 +159,10 @@ static void session_work(struct machine *machine, const struct machine_event *ev
 {
     struct live *live = machine->live;
     bool withdrawn = event->kind == MACHINE_EVENT_WITHDRAWN;
+    if (!withdrawn && machine->open && machine->open->txn.session == event->session)
+        open_session_end(machine, false);
+    if (!withdrawn && live && live->txn.session == event->session)
+        live->session_over = true;
     if (!live || live->txn.session != event->session ||
         (withdrawn && live->txn.request != event->request)) {
         event_save(machine, NULL);
@@ -140,7 +177,7 @@ static void session_work(struct machine *machine, const struct machine_event *ev
     event_step(machine, &plan);
 }
 
-static enum txn_approval_word event_word(enum machine_event_kind kind)
+enum txn_approval_word event_word(enum machine_event_kind kind)
 {
     switch (kind) {
     case MACHINE_EVENT_DISPENSED:
@@ -152,50 +189,6 @@ static enum txn_approval_word event_word(enum machine_event_kind kind)
     default:
         return TXN_WORD_NONE;
     }
-}
-
-static void late_noted(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
-{
-    (void)result;
-    struct machine *machine = arg;
-    json_decref(machine->plan.evidence);
-    machine->plan.evidence = NULL;
-    input_done(machine, outcome);
-}
-
-/* Evidence for a transaction that has ended: journalled with it; a contradiction is told to a
- * person. */
-static void late_found(void *arg, enum store_outcome outcome, const struct txn_record *txn)
-{
-    struct machine *machine = arg;
-    const struct machine_event *event = &machine->current->event;
-    if (outcome != STORE_APPLIED) {
-        input_done(machine, outcome);
-        return;
-    }
-    if (!txn) {
-        act_alert(machine, NULL, "unknown_approval");
-        event_save(machine, NULL);
-        return;
-    }
-    struct txn_evidence evidence = {.word = event_word(event->kind), .on_bus = event->on_bus};
-    enum txn_event judged = txn_judge_evidence(txn, &evidence);
-    struct txn_step step;
-    if (txn_step(txn->state, judged, &step) && (step.actions & TXN_ADJUST))
-        act_alert(machine, txn, "contrary_evidence");
-    machine->plan = (struct plan){.event = judged, .actor = "machine", .next = *txn};
-    machine->plan.evidence = event_evidence(event);
-    _cleanup_(memory_text_free) char *text = json_dumps(machine->plan.evidence, JSON_COMPACT);
-    struct store_machine_event stored;
-    event_store_fill(machine, machine->current, &stored);
-    struct store_txn_step store_step = {.txn = txn,
-                                        .from = txn->state,
-                                        .event = judged,
-                                        .actor = "machine",
-                                        .evidence = text,
-                                        .owner_epoch = machine->owner_epoch,
-                                        .machine_event = &stored};
-    store_txn_note(machine->broker->store, &store_step, late_noted, machine);
 }
 
 int evidence_vend_code(enum txn_event event, int64_t machine_code, const char *refusal)
@@ -213,8 +206,7 @@ static void result_work(struct machine *machine, const struct machine_event *eve
 {
     struct live *live = machine->live;
     if (!live || strcmp(live->txn.approval, event->approval) != 0) {
-        store_txn_find_approval(machine->broker->store, machine->vm_id, event->approval, late_found,
-                                machine);
+        late_event_work(machine, event);
         return;
     }
     struct txn_evidence evidence = {

@@ -13,10 +13,11 @@
 void hello_send(struct machine *machine)
 {
     const struct live *live = machine->live;
+    int64_t open = machine->open ? machine->open->txn.session : -1;
     struct machine_command command = {
         .op = MACHINE_OP_HELLO,
         .ttl_ms = HELLO_TTL_MS,
-        .session = live ? live->txn.session : -1,
+        .session = live ? live->txn.session : open,
         .request = live && live->txn.state != TXN_WITHDRAWN ? live->txn.request : -1,
         .have_epoch = machine->sequence.event_epoch,
         .have_seq = machine->sequence.mark,
@@ -67,7 +68,10 @@ static void online_begin(struct machine *machine, const struct machine_reply *re
     log_info("machine_online", LOG_TEXT("vm", machine->vm_id),
              LOG_INT("generation", machine->owner_epoch));
     machine_link_online(machine->broker->link, machine->vm_id);
-    if (reply->session < 0 || (live && live->txn.session == reply->session))
+    late_hello_look(machine, reply);
+    if (machine->open && machine->open->txn.session != reply->session)
+        open_session_end(machine, false);
+    if (reply->session < 0 || (live && live->txn.session == reply->session) || machine->open)
         return;
     struct machine_command unlock = {
         .op = MACHINE_OP_UNLOCK, .ttl_ms = STRAY_TTL_MS, .session = reply->session, .request = -1};

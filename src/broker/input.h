@@ -19,6 +19,7 @@ enum input_kind {
     INPUT_NUDGE,   /* approve_ack, or time to query again */
     INPUT_ARRIVED, /* the machine has connected */
     INPUT_ABSENT,  /* the machine is gone and the grace is over */
+    INPUT_LATE,    /* what hello said of an approval that may not be the live one's */
     INPUT_REVIEW,  /* what its operator allows may have changed */
 };
 
@@ -32,8 +33,8 @@ struct input {
     struct machine_event event; /* EVENT; raw and json are owned */
     struct event_ticket ticket;
     struct event_sequence sequence; /* machine's, as it is after this event */
-    struct machine_reply reply;     /* REPLY; raw is owned */
-    char *raw, *problem;            /* EVENT, REPLY: owned copies */
+    struct machine_reply reply;     /* REPLY, LATE; raw is owned */
+    char *raw, *problem;            /* EVENT, REPLY, LATE: owned copies */
     json_t *json;
     enum txn_event signal; /* SIGNAL */
     int64_t txn_id;        /* SIGNAL, EXPIRED, NUDGE: of which transaction; 0: whichever lives */

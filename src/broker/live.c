@@ -36,6 +36,7 @@ struct live *live_new(struct machine *machine, const struct store_live_row *row)
     live->txn = *txn;
     live->request_callback_id = row->request_callback_id;
     live->needs_person = row->unread_evidence;
+    live->rename_unconfirmed = row->rename_unconfirmed;
     live->machine = machine;
     live->deadline = timer_new(broker->loop, live_expired, live);
     live->nudge = timer_new(broker->loop, live_nudged, live);
@@ -57,7 +58,16 @@ void live_reload(struct machine *machine, const struct store_live_row *row)
     }
     live->txn = *row->txn;
     live->request_callback_id = row->request_callback_id;
+    live->rename_unconfirmed = row->rename_unconfirmed;
     live_deadline_start(live);
+}
+
+void live_named(struct live *live)
+{
+    if (!live->rename_unconfirmed)
+        return;
+    live->rename_unconfirmed = false;
+    outbound_imply(live->machine->broker->outbound, live->request_callback_id);
 }
 
 void live_heard(struct machine *machine)

@@ -14,8 +14,13 @@ struct live {
     struct call *lock_calls; /* waiting for the machine's answer; linked by waiting_* */
     struct timer *deadline, *nudge;
     int64_t request_callback_id; /* the last /txn/request; 0 */
-    int64_t approve_since_ms;    /* monotonic, first send on this connection; 0 */
-    int64_t keys_sent_ms;        /* monotonic; 0: none pending */
+    bool rename_unconfirmed;     /* its ref took over from another's, and nothing shows that the
+                                    integrator has heard of it */
+    bool session_over;        /* paid, and the machine has said that no further choice will come */
+    bool goes_on;             /* VENDED, and its session stays open (open_session.h) */
+    int64_t approve_since_ms; /* monotonic, first send on this connection; 0 */
+    int64_t keys_sent_ms;     /* monotonic; 0: none pending */
+    bool keys_unsure;         /* sent or not by a former process, and not answered since */
     bool expiring; /* the deadline has passed; the connected machine is asked once more */
     int64_t expiring_until_ms;      /* monotonic */
     char query_id[COMMAND_ID_SIZE]; /* of the last query; empty: none was sent */
@@ -39,5 +44,7 @@ struct live *live_find_id(const struct broker *broker, int64_t txn_id);
 /* Sets the deadline timer by the record; after a start money states wait for the recovery grace. */
 void live_deadline_start(struct live *live);
 int64_t live_seconds_left(const struct live *live);
+/* The integrator has named the ref that took over: so it has heard of it. */
+void live_named(struct live *live);
 
 #endif

@@ -19,6 +19,7 @@ enum presence {
 };
 
 struct live;
+struct open_session;
 
 /* What is decided; the step table turns it into what happens. */
 struct plan {
@@ -26,7 +27,15 @@ struct plan {
     const char *actor;
     struct txn_record next; /* the row as it is, with the input's own changes */
     int code;               /* where the table says TXN_CODE_FROM_EVIDENCE */
+    bool row_changed;       /* `next` differs from the row though its state and timer stay */
     json_t *evidence;       /* taken over; may be NULL */
+};
+
+/* A callback of the step in flight. */
+struct owed {
+    struct store_new_callback made;
+    char *body; /* owned */
+    char webhook_id[WEBHOOK_ID_SIZE];
 };
 
 struct machine {
@@ -43,22 +52,26 @@ struct machine {
     int64_t hole_asked;   /* `from` of the last hole asked for; -1 */
     struct timer *grace;
     struct live *live;               /* owned */
+    struct open_session *open;       /* owned; only while nothing is live */
     struct input *mailbox, *current; /* owned */
     size_t waiting;
     bool turning;
     bool reloaded;    /* a row was found while a step is decided again */
     struct plan plan; /* in flight: what current decided */
     struct txn_step step;
-    struct store_new_callback callback; /* of the step in flight; kind NULL: none */
-    char *callback_body;
+    struct txn_record *successor; /* of the step in flight: the row that takes over; owned */
+    struct owed owed[STORE_STEP_CALLBACKS_MAX]; /* of the step in flight */
+    size_t owed_count;
     int64_t cancelled_callback; /* taken from outbound by this step; 0 */
-    char webhook_id[WEBHOOK_ID_SIZE];
-    bool next_due; /* in broker->due */
+    bool next_due;              /* in broker->due */
     struct machine *due_next;
     /* The last lock it refused, repeated for a while to the same ref. */
     int64_t refused_integrator, refused_at_ms;
     char refused_ref[TXN_REF_SIZE];
     enum reason refused_reason;
+    /* What its hello said last of an approval, if that was looked into. */
+    char looked_approval[APPROVAL_SIZE];
+    enum approval_state looked_state;
     UT_hash_handle hh;
 };
 

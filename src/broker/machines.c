@@ -51,8 +51,9 @@ void broker_machine_free(struct machine **machine)
     input_free(&old->current);
     struct live *live = old->live;
     live_free(&live);
-    json_decref(old->plan.evidence);
-    free(old->callback_body);
+    old->presence = PRESENCE_ABSENT;
+    open_session_end(old, false);
+    plan_drop(old);
     timer_free(&old->grace);
     HASH_DEL(old->broker->machines, old);
     free(old);
@@ -98,5 +99,5 @@ bool broker_machine_online(const struct broker *broker, const char *vm_id)
 bool broker_machine_busy(const struct broker *broker, const char *vm_id)
 {
     const struct machine *machine = broker_machine_find(broker, vm_id);
-    return machine && machine->live;
+    return machine && (machine->live || machine->open);
 }

@@ -50,6 +50,9 @@ static void input_work(struct machine *machine, struct input *input)
     case INPUT_ABSENT:
         absent_work(machine, input);
         return;
+    case INPUT_LATE:
+        late_work(machine, input);
+        return;
     case INPUT_REVIEW:
         review_work(machine, input);
         return;

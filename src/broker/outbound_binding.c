@@ -93,6 +93,13 @@ static void request_failed(struct broker *broker, const struct outbound_callback
                    live->txn.id);
 }
 
+static void request_arrived(const struct broker *broker, const struct outbound_callback *callback)
+{
+    struct live *live = live_find_id(broker, callback->txn_id);
+    if (live && live->request_callback_id == callback->callback_id)
+        live->rename_unconfirmed = false;
+}
+
 static void settled(void *arg, const struct outbound_callback *callback, enum callback_fate fate,
                     const char *message)
 {
@@ -104,6 +111,10 @@ static void settled(void *arg, const struct outbound_callback *callback, enum ca
                     LOG_INT("integrator", callback->integrator_id),
                     LOG_INT("txn", callback->txn_id), LOG_TEXT("fate", callback_fate_name(fate)),
                     LOG_TEXT("message", message));
+    if (arrived && callback->kind == CALLBACK_REQUEST)
+        request_arrived(broker, callback);
+    if (arrived && callback->kind == CALLBACK_VEND)
+        open_session_vend_delivered(broker, callback->callback_id, callback->txn_id);
     if (!arrived && callback->kind == CALLBACK_REQUEST)
         request_failed(broker, callback, fate);
     if (!arrived && callback->kind == CALLBACK_VEND) {

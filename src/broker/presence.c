@@ -92,6 +92,7 @@ void absent_work(struct machine *machine, struct input *input)
     log_notice("machine_offline", LOG_TEXT("vm", machine->vm_id));
     store_machine_presence_save(machine->broker->store, machine->vm_id, machine->owner_epoch, false,
                                 "link lost", absence_saved, NULL);
+    open_session_end(machine, false);
     mailbox_signal_next(machine, TXN_LINK_LOST);
     input_done(machine, STORE_APPLIED);
 }

@@ -120,6 +120,7 @@ static void live_recover(struct live *live)
 {
     const struct broker *broker = live->machine->broker;
     live->recovered = true;
+    live->keys_unsure = live->txn.keys_n > 0;
     if (live->txn.timer != TXN_TIMER_DOUBT)
         return;
     live->txn.deadline_ms += store_away_ms(broker->store);
@@ -183,6 +184,8 @@ void broker_drain(struct broker *broker, void (*drained)(void *arg), void *arg)
         bool unpaid = machine->live && !txn_state_money(machine->live->txn.state);
         if (unpaid || machine->current)
             mailbox_signal(machine, TXN_DRAIN, 0);
+        else
+            open_session_end(machine, true);
     }
     due_schedule(broker, 0); /* the check runs from the loop even if nothing was under way */
 }

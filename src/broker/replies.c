@@ -38,7 +38,7 @@ static enum txn_approval_word refusal_word(const char *reason)
     return TXN_WORD_WRONG_JOURNAL;
 }
 
-static enum txn_approval_word reply_word(const struct machine_reply *reply)
+enum txn_approval_word reply_word(const struct machine_reply *reply)
 {
     if (reply->state != APPROVAL_UNSAID)
         return approval_word(reply->state);
@@ -116,9 +116,11 @@ void reply_work(struct machine *machine, struct input *input)
         lock_reply(machine, reply);
         return;
     }
-    if (ours && (reply->op == MACHINE_OP_APPROVE || reply->op == MACHINE_OP_QUERY) &&
-        strcmp(reply->approval, live->txn.approval) == 0) {
-        approval_reply(machine, reply);
+    if (reply->op == MACHINE_OP_APPROVE || reply->op == MACHINE_OP_QUERY) {
+        if (ours && strcmp(reply->approval, live->txn.approval) == 0)
+            approval_reply(machine, reply);
+        else
+            late_work(machine, input);
         return;
     }
     if (ours && reply->op == MACHINE_OP_KEYS)

@@ -37,6 +37,8 @@ void review_work(struct machine *machine, struct input *input)
         fleet_directory_find(machine->broker->directory, machine->vm_id);
     const struct live *live = machine->live;
     bool money = live && txn_state_money(live->txn.state);
+    if (known && (!known->enabled || known->out_of_service))
+        open_session_end(machine, true);
     if (live && !money && known && (!known->enabled || known->out_of_service)) {
         struct plan plan;
         plan_init(&plan, live, TXN_OUT_OF_SERVICE, "operator");

@@ -51,7 +51,7 @@ void step_timer_set(const struct machine *machine, struct txn_record *txn, enum 
 }
 
 /* The row as it will be, besides what the input itself has changed. */
-static void next_complete(struct machine *machine)
+void plan_complete(struct machine *machine)
 {
     const struct txn_step *step = &machine->step;
     struct txn_record *next = &machine->plan.next;
@@ -67,12 +67,14 @@ static void next_complete(struct machine *machine)
     }
 }
 
-static void plan_drop(struct machine *machine)
+void plan_drop(struct machine *machine)
 {
     json_decref(machine->plan.evidence);
     machine->plan.evidence = NULL;
-    free(TAKE(machine->callback_body));
-    machine->callback.kind = NULL;
+    for (size_t i = 0; i < machine->owed_count; i++)
+        free(TAKE(machine->owed[i].body));
+    machine->owed_count = 0;
+    free(TAKE(machine->successor));
 }
 
 static void reloaded(void *arg, enum store_outcome outcome, const struct store_live_row *row)
@@ -94,7 +96,7 @@ static void reloaded(void *arg, enum store_outcome outcome, const struct store_l
 }
 
 /* The row, its version or its owner is not what we believed: read again and decide anew. */
-static void step_conflict(struct machine *machine)
+void plan_conflict(struct machine *machine)
 {
     log_notice("step_conflict", LOG_TEXT("vm", machine->vm_id),
                LOG_TEXT("event", txn_event_name(machine->plan.event)),
@@ -108,17 +110,18 @@ static void step_conflict(struct machine *machine)
     store_txn_load_live(machine->broker->store, machine->vm_id, reloaded, machine);
 }
 
-static void outcome_count(const struct broker *broker, const struct txn_record *txn)
+static void outcome_count(const struct broker *broker, const struct txn_record *txn,
+                          enum txn_state from)
 {
-    if (txn_state_final(txn->state))
+    if (txn_state_final(txn->state) && !txn_state_final(from))
         metric_add(metrics_cell(broker->metrics, &BROKER_OUTCOMES, txn_state_name(txn->state),
                                 txn_event_name(txn->closed_by)),
                    1);
 }
 
-static void step_log(const struct machine *machine, const struct txn_record *txn,
-                     enum txn_state from)
+void plan_log(const struct machine *machine, const struct txn_record *txn, enum txn_state from)
 {
+    outcome_count(machine->broker, txn, from);
     log_info("step", LOG_INT("txn", txn->id), LOG_TEXT("ref", txn->ref),
              LOG_TEXT("vm", machine->vm_id), LOG_INT("integrator", txn->integrator_id),
              LOG_TEXT("from", txn_state_name(from)), LOG_TEXT("to", txn_state_name(txn->state)),
@@ -135,13 +138,14 @@ static void step_failed(struct live *live)
         timer_start(live->nudge, STEP_RETRY_MS);
 }
 
-static void step_acted(struct machine *machine, int64_t callback_id)
+static void step_acted(struct machine *machine, const int64_t *callback_ids)
 {
     struct live *live = machine->live;
     act(machine, live, &machine->step, machine->plan.event);
-    if (callback_id != 0)
-        callback_submit(machine, callback_id);
+    callbacks_submit(live, callback_ids);
     if (txn_state_final(live->txn.state)) {
+        if (live->goes_on)
+            open_session_begin(live, callback_ids[0]);
         live_free(&live);
         if (review_due(machine))
             mailbox_post_later(machine, input_new(INPUT_REVIEW));
@@ -150,23 +154,29 @@ static void step_acted(struct machine *machine, int64_t callback_id)
     input_done(machine, STORE_APPLIED);
 }
 
-/* The step that took a callback back was not committed, so the callback is owed as before. */
-static void cancel_undo(struct machine *machine)
+void step_cancel_request(struct machine *machine)
 {
-    if (machine->cancelled_callback == 0)
+    int64_t callback_id = machine->live->request_callback_id;
+    if (callback_id && outbound_cancel(machine->broker->outbound, callback_id))
+        machine->cancelled_callback = callback_id;
+}
+
+void step_cancel_settle(struct machine *machine, enum store_outcome outcome)
+{
+    int64_t callback_id = machine->cancelled_callback;
+    machine->cancelled_callback = 0;
+    if (outcome == STORE_APPLIED || callback_id == 0)
         return;
-    backlog_left(machine->broker, machine->cancelled_callback);
+    backlog_left(machine->broker, callback_id);
     backlog_load(machine->broker);
 }
 
 static void step_saved(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
 {
     struct machine *machine = arg;
-    if (outcome != STORE_APPLIED)
-        cancel_undo(machine);
-    machine->cancelled_callback = 0;
+    step_cancel_settle(machine, outcome);
     if (outcome == STORE_CONFLICT) {
-        step_conflict(machine);
+        plan_conflict(machine);
         return;
     }
     if (outcome != STORE_APPLIED) {
@@ -182,27 +192,30 @@ static void step_saved(void *arg, enum store_outcome outcome, const struct store
     live->expiring = live->deadline_moved = false;
     if (live->txn.approval_n > machine->approval_n)
         machine->approval_n = live->txn.approval_n;
-    step_log(machine, &live->txn, from);
-    outcome_count(machine->broker, &live->txn);
+    live->goes_on = live->txn.state == TXN_VENDED && from != TXN_IN_DOUBT &&
+                    open_session_wanted(live, machine->plan.event);
+    plan_log(machine, &live->txn, from);
     live_deadline_start(live);
-    step_acted(machine, machine->callback.kind ? result->callback_ids[0] : 0);
+    step_acted(machine, result->callback_ids);
 }
 
-/* What the store is told of the input that is being worked off. `ret_event` must outlive the call.
- */
-static void store_step_init(struct machine *machine, struct store_txn_step *ret_step,
-                            struct store_machine_event *ret_event, char **ret_evidence)
+void plan_store(struct machine *machine, enum txn_state from, struct store_txn_step *ret_step,
+                struct store_machine_event *ret_event, char **ret_evidence)
 {
     *ret_evidence =
         machine->plan.evidence ? json_dumps(machine->plan.evidence, JSON_COMPACT) : NULL;
     *ret_step = (struct store_txn_step){
         .txn = &machine->plan.next,
-        .from = machine->live->txn.state,
+        .from = from,
         .event = machine->plan.event,
         .actor = machine->plan.actor,
         .evidence = *ret_evidence,
         .owner_epoch = machine->owner_epoch,
+        .callback_count = machine->owed_count,
+        .cancel_callback_id = machine->cancelled_callback,
     };
+    for (size_t i = 0; i < machine->owed_count; i++)
+        ret_step->callbacks[i] = machine->owed[i].made;
     if (machine->current->kind == INPUT_EVENT) {
         event_store_fill(machine, machine->current, ret_event);
         ret_step->machine_event = ret_event;
@@ -211,31 +224,22 @@ static void store_step_init(struct machine *machine, struct store_txn_step *ret_
 
 static void step_commit(struct machine *machine)
 {
-    struct live *live = machine->live;
-    struct broker *broker = machine->broker;
     struct store_txn_step store_step;
     struct store_machine_event event;
     _cleanup_(memory_text_free) char *evidence = NULL;
-    next_complete(machine);
-    callback_prepare(machine);
-    store_step_init(machine, &store_step, &event, &evidence);
-    if (machine->callback.kind) {
-        store_step.callbacks[0] = machine->callback;
-        store_step.callback_count = 1;
-    }
-    if ((machine->step.actions & TXN_CANCEL_REQUEST) && live->request_callback_id &&
-        outbound_cancel(broker->outbound, live->request_callback_id))
-        machine->cancelled_callback = live->request_callback_id;
-    store_step.cancel_callback_id = machine->cancelled_callback;
-    store_txn_advance(broker->store, &store_step, step_saved, machine);
+    plan_complete(machine);
+    callbacks_prepare(machine);
+    if (machine->step.actions & TXN_CANCEL_REQUEST)
+        step_cancel_request(machine);
+    plan_store(machine, machine->live->txn.state, &store_step, &event, &evidence);
+    store_txn_advance(machine->broker->store, &store_step, step_saved, machine);
 }
 
 static void step_noted(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
 {
-    (void)result;
     struct machine *machine = arg;
     if (outcome == STORE_APPLIED && machine->step.actions != 0) {
-        step_acted(machine, 0);
+        step_acted(machine, result->callback_ids);
         return;
     }
     if (outcome == STORE_FAILED)
@@ -250,7 +254,7 @@ static void step_note(struct machine *machine)
     struct store_txn_step store_step;
     struct store_machine_event event;
     _cleanup_(memory_text_free) char *evidence = NULL;
-    store_step_init(machine, &store_step, &event, &evidence);
+    plan_store(machine, machine->live->txn.state, &store_step, &event, &evidence);
     store_txn_note(machine->broker->store, &store_step, step_noted, machine);
 }
 
@@ -265,7 +269,8 @@ void step_take(struct machine *machine, struct plan *plan)
     metric_add(metrics_cell(machine->broker->metrics, legal ? &BROKER_STEPS : &BROKER_UNEXPECTED,
                             txn_state_name(live->txn.state), txn_event_name(plan->event)),
                1);
-    if (step.next != live->txn.state || step.timer != TXN_TIMER_KEEP || live->deadline_moved) {
+    if (step.next != live->txn.state || step.timer != TXN_TIMER_KEEP || plan->row_changed ||
+        live->deadline_moved) {
         step_commit(machine);
         return;
     }

@@ -18,7 +18,28 @@ void step_take(struct machine *machine, struct plan *plan);
 void plan_init(struct plan *plan, const struct live *live, enum txn_event event, const char *actor);
 
 void step_timer_set(const struct machine *machine, struct txn_record *txn, enum txn_timer timer);
+/* The parts of a step, for succession.c: what is planned is completed by the table, ... */
+void plan_complete(struct machine *machine);
+/* ... told to the store (`ret_event` and *ret_evidence must outlive its call), ... */
+void plan_store(struct machine *machine, enum txn_state from, struct store_txn_step *ret_step,
+                struct store_machine_event *ret_event, char **ret_evidence);
+/* ... decided anew from the row as it is now, ... */
+void plan_conflict(struct machine *machine);
+/* ... told to people, and forgotten. */
+void plan_log(const struct machine *machine, const struct txn_record *txn, enum txn_state from);
+void plan_drop(struct machine *machine);
+/* Takes the live row's unsent /txn/request back from outbound; the step's commit takes it from the
+ * queue. */
+void step_cancel_request(struct machine *machine);
+/* The commit is answered; what was not applied owes its request as before. */
+void step_cancel_settle(struct machine *machine, enum store_outcome outcome);
 void signal_work(struct machine *machine, struct input *input);
+
+/* succession.c - another selection in the same session takes over under a new ref */
+/* Whether the live transaction's integrator can be told of another choice by a new ref. */
+bool succession_possible(const struct live *live);
+/* The current input is the selection; `old` is the live row, or that of the open session. */
+void succession_take(struct machine *machine, const struct txn_record *old);
 
 /* act.c - after the commit */
 void act(struct machine *machine, struct live *live, const struct txn_step *step,
@@ -28,10 +49,12 @@ void act_keys(struct live *live, const struct call *call);
 void act_alert(const struct machine *machine, const struct txn_record *txn, const char *what);
 
 /* callbacks.c - the bodies we owe, and their hand-over */
-/* Prepares machine->callback for machine->step and counts it in the plan's lane. */
-void callback_prepare(struct machine *machine);
-/* It is committed under this id: hands it to outbound. */
-void callback_submit(struct machine *machine, int64_t callback_id);
+/* Prepares what machine->step owes and counts it in the plan's lane. */
+void callbacks_prepare(struct machine *machine);
+/* The /txn/request by which the successor's ref takes over. */
+void callbacks_prepare_rename(struct machine *machine);
+/* They are committed under these ids, for the transaction `live`: hands them to outbound. */
+void callbacks_submit(struct live *live, const int64_t *callback_ids);
 /* Outbound had no room for a committed callback: it is read from the outbox when there is. */
 void backlog_left(struct broker *broker, int64_t callback_id);
 
@@ -41,6 +64,8 @@ void call_lock_work(struct machine *machine, struct input *input);
 void call_paid_work(struct machine *machine, struct input *input);
 void call_unlock_work(struct machine *machine, struct input *input);
 void call_keys_work(struct machine *machine, struct input *input);
+void call_verdict_work(struct machine *machine, struct input *input);
+void call_release_work(struct machine *machine, struct input *input);
 
 /* events.c, replies.c, hello.c */
 void event_work(struct machine *machine, struct input *input);
@@ -52,7 +77,20 @@ void reply_work(struct machine *machine, struct input *input);
 void hello_send(struct machine *machine);
 void hello_work(struct machine *machine, struct input *input);
 enum txn_approval_word approval_word(enum approval_state state);
+/* What a reply says of the approval that its command named. */
+enum txn_approval_word reply_word(const struct machine_reply *reply);
+json_t *event_evidence(const struct machine_event *event);
+enum txn_approval_word event_word(enum machine_event_kind kind);
+/* It moves no transaction; perhaps it changes what we know of the machine (NULL: nothing). */
+void event_save(struct machine *machine, const struct store_machine_effects *effects);
 int evidence_vend_code(enum txn_event event, int64_t machine_code, const char *refusal);
+
+/* late.c - evidence for transactions that have ended: an adjustment, never an edit */
+void late_event_work(struct machine *machine, const struct machine_event *event);
+/* A reply to approve or query, or hello's word on the last approval. */
+void late_work(struct machine *machine, struct input *input);
+/* Hello was answered: has late_work() look into what it says of an approval, once. */
+void late_hello_look(struct machine *machine, const struct machine_reply *reply);
 
 /* presence.c */
 void arrived_work(struct machine *machine, struct input *input);

@@ -112,6 +112,8 @@ void store_txn_status(struct store *store, int64_t integrator_id, const char *re
 struct store_live_row {
     const struct txn_record *txn;
     int64_t request_callback_id; /* its undelivered /txn/request; 0: none */
+    bool rename_unconfirmed; /* it has a predecessor, and no attempt has told the integrator of the
+                                new ref yet */
     bool unread_evidence;        /* an event that nobody could read named its approval */
 };
 

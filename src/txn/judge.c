@@ -101,7 +101,10 @@ void txn_judge_payment(const struct txn_record *txn, const struct txn_payment *p
             verdict_set(ret_verdict, TXN_PAID_CONFLICT, REASON_PAID_CONFLICT, ACTION_FIX);
         return;
     case TXN_CLOSED:
-        verdict_set(ret_verdict, TXN_PAID_NEVER, REASON_CLOSED_BEFORE_PAID, ACTION_REFUND);
+        verdict_set(ret_verdict, TXN_PAID_NEVER,
+                    txn->closed_by == TXN_SELECTION_RENAMING ? REASON_REF_SUPERSEDED
+                                                             : REASON_CLOSED_BEFORE_PAID,
+                    ACTION_REFUND);
         return;
     case TXN_NONE:
     case TXN_STATE_COUNT:
@@ -114,6 +117,8 @@ enum reason txn_judge_unlock(const struct txn_record *txn)
 {
     switch (txn->state) {
     case TXN_CLOSED:
+        if (txn->closed_by == TXN_SELECTION_RENAMING)
+            return REASON_REF_SUPERSEDED;
         return txn->closed_by == TXN_UNLOCK ? REASON_NONE : REASON_ALREADY_CLOSED;
     case TXN_PAID:
     case TXN_VENDING:

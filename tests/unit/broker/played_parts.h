@@ -19,8 +19,12 @@
 
 /* One question that the store was asked and has not answered. */
 struct question {
-    enum txn_event event; /* of a step or note; else TXN_EVENT_NONE */
-    struct txn_record txn;
+    enum txn_event event;       /* of a step or note; else TXN_EVENT_NONE */
+    struct txn_record txn, old; /* `old`: of a succession */
+    const char *adjusts;
+    size_t callback_count;
+    char bodies[STORE_STEP_CALLBACKS_MAX][200];
+    int64_t callback_txns[STORE_STEP_CALLBACKS_MAX];
     store_txn_cb *step;
     store_txn_found_cb *find;
     store_txn_row_cb *load;
@@ -40,13 +44,26 @@ static struct {
     struct question *questions;
     bool store_is_ready, link_is_up;
     int sent[MACHINE_OP_COUNT], acks[EVENT_REFUSED + 1], callbacks;
-    bool has_row;
+    bool has_row, rename_unconfirmed;
     struct txn_record row;
+    const struct txn_record *found; /* what store_txn_find... find; NULL: nothing */
+    int implied;
+    struct machine_command last_sent;
+    struct outbound_callback submitted; /* the last one */
     int64_t owner_epoch;
     const char *journal;
     struct fleet_machine machine;
     struct integrator integrator;
 } played;
+
+/* An integrator's or operator's answer. */
+static struct {
+    int count;
+    bool success;
+    enum reason reason;
+    enum reason_action action;
+    char txn_ref[TXN_REF_SIZE];
+} told;
 
 static int64_t now_ms(void)
 {
@@ -61,12 +78,20 @@ static struct question *ask(void *arg)
     return question;
 }
 
-static void ask_step(const struct store_txn_step *step, store_txn_cb *callback, void *arg)
+static struct question *ask_step(const struct store_txn_step *step, store_txn_cb *callback,
+                                 void *arg)
 {
     struct question *question = ask(arg);
     question->event = step->event;
     question->txn = *step->txn;
     question->step = callback;
+    question->adjusts = step->adjusts;
+    question->callback_count = step->callback_count;
+    for (size_t i = 0; i < step->callback_count; i++) {
+        snprintf(question->bodies[i], sizeof question->bodies[i], "%s", step->callbacks[i].body);
+        question->callback_txns[i] = step->callbacks[i].txn_id;
+    }
+    return question;
 }
 
 /* What the oldest open question is about; TXN_EVENT_NONE: no step, or none open. */
@@ -77,7 +102,8 @@ static enum txn_event asked(void)
 
 static void answer_load(const struct question *question, enum store_outcome outcome)
 {
-    struct store_live_row row = {.txn = &played.row};
+    struct store_live_row row = {.txn = &played.row,
+                                 .rename_unconfirmed = played.rename_unconfirmed};
     if (outcome == STORE_APPLIED && played.has_row)
         question->load(question->arg, outcome, &row);
     question->load(question->arg, outcome, NULL);
@@ -96,11 +122,12 @@ static void answer(enum store_outcome outcome)
     struct question *question = played.questions;
     ck_assert_ptr_nonnull(question);
     DL_DELETE(played.questions, question);
-    struct store_txn_result result = {.txn_id = 7, .callback_ids = {1, 2}};
+    struct store_txn_result result = {.txn_id = question->txn.predecessor_id ? 8 : 7,
+                                      .callback_ids = {1, 2}};
     if (question->step)
         question->step(question->arg, outcome, &result);
     else if (question->find)
-        question->find(question->arg, outcome, NULL);
+        question->find(question->arg, outcome, outcome == STORE_APPLIED ? played.found : NULL);
     else if (question->load)
         answer_load(question, outcome);
     else if (question->own)
@@ -156,6 +183,19 @@ void store_txn_note(struct store *store UNUSED, const struct store_txn_step *ste
                     store_txn_cb *callback, void *arg)
 {
     ask_step(step, callback, arg);
+}
+
+void store_txn_succeed(struct store *store UNUSED, const struct store_txn_step *step,
+                       const struct txn_record *old, enum txn_state old_from UNUSED,
+                       store_txn_cb *callback, void *arg)
+{
+    ask_step(step, callback, arg)->old = *old;
+}
+
+void store_txn_find_id(struct store *store UNUSED, int64_t txn_id UNUSED,
+                       store_txn_found_cb *callback, void *arg)
+{
+    ask(arg)->find = callback;
 }
 
 void store_txn_spend(struct store *store UNUSED, int64_t integrator_id UNUSED,
@@ -305,6 +345,7 @@ int machine_link_send(struct machine_link *link UNUSED, const char *vm_id UNUSED
     if (!played.link_is_up && command->op != MACHINE_OP_HELLO)
         return -ENOTCONN;
     played.sent[command->op]++;
+    played.last_sent = *command;
     if (ret_id)
         snprintf(ret_id, COMMAND_ID_SIZE, "%d", played.sent[command->op]);
     return 0;
@@ -331,10 +372,10 @@ const char *link_down_reason_name(enum link_down_reason reason UNUSED)
     return "played";
 }
 
-int outbound_submit(struct outbound *outbound UNUSED,
-                    const struct outbound_callback *callback UNUSED)
+int outbound_submit(struct outbound *outbound UNUSED, const struct outbound_callback *callback)
 {
     played.callbacks++;
+    played.submitted = *callback;
     return 0;
 }
 
@@ -345,6 +386,7 @@ bool outbound_cancel(struct outbound *outbound UNUSED, int64_t callback_id UNUSE
 
 void outbound_imply(struct outbound *outbound UNUSED, int64_t callback_id UNUSED)
 {
+    played.implied++;
 }
 
 void outbound_endpoint_changed(struct outbound *outbound UNUSED, int64_t integrator_id UNUSED)
@@ -363,11 +405,16 @@ size_t outbound_pending(const struct outbound *outbound UNUSED)
 static void play_begin(void)
 {
     memset(&played, 0, sizeof played);
+    memset(&told, 0, sizeof told);
     log_set_level(LOG_LEVEL_ERROR);
     uv_loop_init(&played.loop);
     played.journal = "J";
-    played.machine = (struct fleet_machine){
-        .vm_id = "vm", .enabled = true, .scale = 1, .owner_instance = 1, .owner_epoch = 1};
+    played.machine = (struct fleet_machine){.vm_id = "vm",
+                                            .enabled = true,
+                                            .token_sha256 = "t",
+                                            .scale = 1,
+                                            .owner_instance = 1,
+                                            .owner_epoch = 1};
     played.integrator =
         (struct integrator){.id = 1, .enabled = true, .doubt_policy = (char *)"refund"};
     struct broker_options options = {.lock_ack_ms = 5000,
@@ -463,6 +510,64 @@ static void hello(uint64_t connection, int64_t session, int64_t request, const c
     snprintf(reply.journal, sizeof reply.journal, "%s", journal);
     played.link.subscribed(played.broker, "vm", connection);
     played.link.reply(played.broker, "vm", &reply);
+}
+
+static UNUSED struct machine_event event_of(enum machine_event_kind kind, const char *name)
+{
+    return (struct machine_event){.kind = kind,
+                                  .numbered = true,
+                                  .name = name,
+                                  .raw = "{}",
+                                  .raw_size = 2,
+                                  .session = -1,
+                                  .request = -1,
+                                  .code = -1};
+}
+
+/* The machine says it, under the next number. */
+static UNUSED void say(struct machine_event event)
+{
+    static uint64_t number;
+    const struct machine *machine = broker_machine_find(played.broker, "vm");
+    event.seq = machine->sequence.mark + 1;
+    played.link.event(played.broker, "vm", (struct event_ticket){1, ++number}, &event);
+}
+
+static UNUSED void select_item(int64_t request, int64_t item, int64_t price)
+{
+    struct machine_event event = event_of(MACHINE_EVENT_SELECTION, "selection");
+    event.session = 7;
+    event.request = request;
+    event.item = item;
+    event.price = price;
+    snprintf(event.label, sizeof event.label, "%d", (int)item);
+    say(event);
+}
+
+/* The machine is online, and the row, if there is one, is its live one. */
+static UNUSED void online(int64_t session, int64_t request)
+{
+    arrive(1);
+    answer_all();
+    hello(1, session, request, "J");
+    answer_all();
+    ck_assert(broker_machine_online(played.broker, "vm"));
+}
+
+static UNUSED void tell(void *arg UNUSED, const struct broker_answer *given)
+{
+    told.count++;
+    told.success = given->success;
+    told.reason = given->reason;
+    told.action = given->action;
+    snprintf(told.txn_ref, sizeof told.txn_ref, "%s", given->txn_ref ? given->txn_ref : "");
+}
+
+/* A call is worked off, and all that it asks of the store is done. */
+static UNUSED void settle(void)
+{
+    run_for(5);
+    answer_all();
 }
 
 /* The row as the broker has it; NULL: none lives. */

@@ -153,18 +153,6 @@ START_TEST(a_machine_that_comes_and_goes_gets_no_further_time)
 }
 END_TEST
 
-static struct machine_event event_of(enum machine_event_kind kind, const char *name)
-{
-    return (struct machine_event){.kind = kind,
-                                  .numbered = true,
-                                  .name = name,
-                                  .raw = "{}",
-                                  .raw_size = 2,
-                                  .session = -1,
-                                  .request = -1,
-                                  .code = -1};
-}
-
 START_TEST(an_event_that_the_database_refuses_is_kept_raw_and_acknowledged)
 {
     arrive(1);
