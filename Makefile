@@ -5,7 +5,7 @@
 #   make lint     the gates; `make lint FULL=1` runs clang-tidy over every file
 #   make demo     scripts/demo
 #   make install  into $(DESTDIR)$(PREFIX)
-#   BUILD=release (default) | asan
+#   BUILD=release (default) | asan | coverage (scripts/coverage)
 
 BUILD ?= release
 B := build/$(BUILD)
@@ -19,6 +19,9 @@ LDLIBS := $(shell pkg-config --libs $(LIBRARIES)) -linih -lpthread
 ifeq ($(BUILD),asan)
 CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(BUILD),coverage)
+CFLAGS += -O0 --coverage
+LDFLAGS += --coverage
 else
 CFLAGS += -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now

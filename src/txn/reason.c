@@ -68,7 +68,7 @@ static const struct reason_info REASONS[] = {
                                        "this Idempotency-Key came before with another call",
                                        ACTION_FIX, 400},
     [REASON_NOT_IN_DOUBT] = {"NOT_IN_DOUBT", "there is nothing to decide about this transaction",
-                             ACTION_NONE, 200},
+                             ACTION_FIX, 200},
     [REASON_NOT_FOUND] = {"NOT_FOUND", "unknown path", ACTION_FIX, 404},
     [REASON_METHOD_NOT_ALLOWED] = {"METHOD_NOT_ALLOWED", "this path takes another method",
                                    ACTION_FIX, 405},
