@@ -27,6 +27,17 @@ static void live_nudged(void *arg)
     mailbox_post(live->machine, input);
 }
 
+void live_deadline_bound(struct live *live)
+{
+    struct txn_record *txn = &live->txn;
+    int64_t latest =
+        store_now_ms(live->machine->broker->store) + timer_length_ms(live->machine, txn->timer);
+    if (txn->deadline_ms <= latest)
+        return;
+    txn->deadline_ms = latest;
+    live->deadline_moved = true;
+}
+
 struct live *live_new(struct machine *machine, const struct store_live_row *row)
 {
     const struct txn_record *txn = row->txn;
@@ -38,6 +49,7 @@ struct live *live_new(struct machine *machine, const struct store_live_row *row)
     live->needs_person = row->unread_evidence;
     live->rename_unconfirmed = row->rename_unconfirmed;
     live->machine = machine;
+    live_deadline_bound(live);
     live->deadline = timer_new(broker->loop, live_expired, live);
     live->nudge = timer_new(broker->loop, live_nudged, live);
     live_key(live->key, txn->integrator_id, txn->ref);
@@ -59,6 +71,7 @@ void live_reload(struct machine *machine, const struct store_live_row *row)
     live->txn = *row->txn;
     live->request_callback_id = row->request_callback_id;
     live->rename_unconfirmed = row->rename_unconfirmed;
+    live_deadline_bound(live);
     live_deadline_start(live);
 }
 

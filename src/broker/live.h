@@ -41,6 +41,8 @@ void live_heard(struct machine *machine);
 void live_free(struct live **live);
 struct live *live_find(const struct broker *broker, int64_t integrator_id, const char *ref);
 struct live *live_find_id(const struct broker *broker, int64_t txn_id);
+/* A clock that jumped while nobody watched must not make a deadline longer than its timer. */
+void live_deadline_bound(struct live *live);
 /* Sets the deadline timer by the record; after a start money states wait for the recovery grace. */
 void live_deadline_start(struct live *live);
 int64_t live_seconds_left(const struct live *live);

@@ -125,6 +125,7 @@ static void live_recover(struct live *live)
         return;
     live->txn.deadline_ms += store_away_ms(broker->store);
     live->deadline_moved = true;
+    live_deadline_bound(live);
 }
 
 static void live_row(void *arg, enum store_outcome outcome, const struct store_live_row *row)

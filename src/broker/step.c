@@ -10,7 +10,7 @@ void plan_init(struct plan *plan, const struct live *live, enum txn_event event,
     *plan = (struct plan){.event = event, .actor = actor, .next = live->txn};
 }
 
-static int64_t timer_length_ms(const struct machine *machine, enum txn_timer timer)
+int64_t timer_length_ms(const struct machine *machine, enum txn_timer timer)
 {
     const struct broker_options *options = &machine->broker->options;
     switch (timer) {

@@ -17,6 +17,8 @@
 void step_take(struct machine *machine, struct plan *plan);
 void plan_init(struct plan *plan, const struct live *live, enum txn_event event, const char *actor);
 
+/* 0 where none runs. */
+int64_t timer_length_ms(const struct machine *machine, enum txn_timer timer);
 void step_timer_set(const struct machine *machine, struct txn_record *txn, enum txn_timer timer);
 /* The parts of a step, for succession.c: what is planned is completed by the table, ... */
 void plan_complete(struct machine *machine);
