@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "sample_integrator/call_log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ enum { ANSWER_MAX = 1 << 20, CONNECT_MS = 5000, TOTAL_MS = 90 * 1000 };
 struct call {
     CURL *easy;
     struct buffer answer;
+    const char *path;
     char *url, *body;
     char error[CURL_ERROR_SIZE];
     int64_t started_ms;
@@ -27,15 +29,21 @@ struct api {
     CURLM *multi;
     struct curl_slist *headers;
     struct call *calls;
+    struct call_log *log;
 };
 
 int api_new(const struct api_config *config, struct api **ret_api)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return -EIO;
+    struct call_log *log = NULL;
+    int result = config->log_path ? call_log_open(config->log_path, &log) : 0;
+    if (result < 0)
+        return result;
     struct api *api = memory_zero(1, sizeof(*api));
     _cleanup_(memory_text_free) char *key = memory_format("X-API-Key: %s", config->key);
     api->config = *config;
+    api->log = log;
     api->multi = curl_multi_init();
     api->headers = curl_slist_append(NULL, "Content-Type: application/json");
     api->headers = curl_slist_append(api->headers, key);
@@ -63,6 +71,7 @@ void api_free(struct api **api)
         call_free(old, old->calls);
     (void)curl_multi_cleanup(old->multi);
     curl_slist_free_all(old->headers);
+    call_log_close(&old->log);
     free(old);
     curl_global_cleanup();
 }
@@ -100,6 +109,7 @@ void api_post(struct api *api, const char *path, json_t *body, api_done *done, v
 {
     struct call *call = memory_zero(1, sizeof(*call));
     call->easy = curl_easy_init();
+    call->path = path;
     call->url = memory_format("%s%s", api->config.url, path);
     call->body = json_dumps(body, JSON_COMPACT);
     call->started_ms = clock_monotonic_ms();
@@ -124,6 +134,8 @@ static void finish(struct api *api, struct call *call, CURLcode code)
             result.problem = "the answer is no envelope";
         else
             result.answer = answer;
+        if (result.answer)
+            call_log_append(api->log, call->path, call->body, result.http_status, answer);
     } else {
         result.problem = call->error[0] ? call->error : curl_easy_strerror(code);
     }

@@ -16,9 +16,10 @@ struct api_config {
     const char *ca_file;
     const char *key;
     const char *user, *password; /* NULL: the key alone */
+    const char *log_path;        /* answers are appended (call_log.h); NULL: nowhere */
 };
 
-/* -EIO: libcurl cannot be used. */
+/* -EIO: libcurl cannot be used; or the errno of the log. */
 MUST_CHECK int api_new(const struct api_config *config, struct api **ret_api);
 void api_free(struct api **api);
 
@@ -32,8 +33,8 @@ struct api_result {
 };
 typedef void api_done(void *arg, const struct api_result *result);
 
-/* POSTs `body` (taken) to `path`. `done` runs exactly once, from api_work(), unless the api is
- * freed before. */
+/* POSTs `body` (taken) to `path` (a literal). `done` runs exactly once, from api_work(), unless the
+ * api is freed before. */
 void api_post(struct api *api, const char *path, json_t *body, api_done *done, void *arg);
 
 /* Moves what can be moved and reports what is done. */

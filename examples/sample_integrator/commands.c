@@ -22,7 +22,7 @@ struct client {
 };
 
 struct commands {
-    commands_buy *buy;
+    const struct commands_hooks *hooks;
     void *arg;
     int server;          /* -1: none */
     struct client input; /* standard input */
@@ -62,13 +62,14 @@ static void client_close(struct client *client)
     buffer_done(&client->input);
 }
 
-int commands_open(const char *path, commands_buy *buy, void *arg, struct commands **ret_commands)
+int commands_open(const char *path, const struct commands_hooks *hooks, void *arg,
+                  struct commands **ret_commands)
 {
     int server = path ? serve(path) : -1;
     if (path && server < 0)
         return server;
     struct commands *commands = memory_zero(1, sizeof(*commands));
-    commands->buy = buy;
+    commands->hooks = hooks;
     commands->arg = arg;
     commands->server = server;
     client_open(&commands->input, STDIN_FILENO);
@@ -112,19 +113,31 @@ static void reply(const struct client *client, const char *text)
         (void)send(client->fd, text, strlen(text), MSG_NOSIGNAL); /* one that left needs none */
 }
 
+static bool is_verb(const char *verb, const char *name, bool right_form)
+{
+    return right_form && strcmp(verb, name) == 0;
+}
+
 static void obey(struct commands *commands, const struct client *client, char *line)
 {
+    const struct commands_hooks *hooks = commands->hooks;
     char *rest;
     const char *verb = strtok_r(line, " \t\r", &rest);
     const char *vm_id = strtok_r(NULL, " \t\r", &rest);
     const char *ref = strtok_r(NULL, " \t\r", &rest);
+    bool pair = ref && !strtok_r(NULL, " \t\r", &rest);
     if (!verb)
         return;
-    if (strcmp(verb, "buy") != 0 || !ref || strtok_r(NULL, " \t\r", &rest)) {
-        reply(client, "error: buy VM_ID REF\n");
+    if (is_verb(verb, "buy", pair)) {
+        hooks->buy(commands->arg, vm_id, ref);
+    } else if (is_verb(verb, "come", pair)) {
+        hooks->come(commands->arg, vm_id, ref);
+    } else if (is_verb(verb, "stay_away", !vm_id)) {
+        hooks->stay_away(commands->arg);
+    } else {
+        reply(client, "error: buy VM_ID REF | come VM_ID PREFIX | stay_away\n");
         return;
     }
-    commands->buy(commands->arg, vm_id, ref);
     if (client->fd != STDIN_FILENO)
         reply(client, "ok\n");
 }

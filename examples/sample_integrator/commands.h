@@ -1,5 +1,8 @@
-/* commands.h - lines that tell the integrator to buy: `buy VM_ID REF`, from standard input or a
- * UNIX socket.
+/* commands.h - lines that tell the integrator to buy, from standard input or a UNIX socket:
+ *
+ *   buy VM_ID REF        one purchase
+ *   come VM_ID PREFIX    one after another, as PREFIX-1, PREFIX-2, ... (regulars.h)
+ *   stay_away            no more of those
  *
  * A client of the socket is answered `ok` or `error: ...` per line. At most 16 clients at a time.
  */
@@ -14,10 +17,14 @@
 
 struct commands;
 
-typedef void commands_buy(void *arg, const char *vm_id, const char *ref);
+struct commands_hooks {
+    void (*buy)(void *arg, const char *vm_id, const char *ref);
+    void (*come)(void *arg, const char *vm_id, const char *prefix);
+    void (*stay_away)(void *arg);
+};
 
 /* `path` NULL: no socket. Negative errno: it cannot be served. */
-MUST_CHECK int commands_open(const char *path, commands_buy *buy, void *arg,
+MUST_CHECK int commands_open(const char *path, const struct commands_hooks *hooks, void *arg,
                              struct commands **ret_commands);
 void commands_close(struct commands **commands);
 

@@ -4,6 +4,7 @@
  *   callbacks.c  the HTTPS server (libmicrohttpd): verify, log, answer
  *   api.c        the calls to the gateway (libcurl)
  *   shop.c       what an integrator decides
+ *   regulars.c   customers who come again and again
  *
  * One loop, one thread: libcurl waits for its own sockets and for the server's and the commands'
  * descriptors. */
@@ -11,6 +12,7 @@
 #include "sample_integrator/callbacks.h"
 #include "sample_integrator/commands.h"
 #include "sample_integrator/options.h"
+#include "sample_integrator/regulars.h"
 #include "sample_integrator/say.h"
 #include "sample_integrator/shop.h"
 
@@ -28,6 +30,7 @@ struct integrator {
     struct signature_secret secret;
     struct api *api;
     struct shop *shop;
+    struct regulars *regulars;
     struct callbacks *callbacks;
     struct commands *commands;
     int signals;
@@ -43,6 +46,27 @@ static void on_buy(void *arg, const char *vm_id, const char *ref)
 {
     struct integrator *integrator = arg;
     shop_buy(integrator->shop, vm_id, ref);
+}
+
+static void on_come(void *arg, const char *vm_id, const char *prefix)
+{
+    struct integrator *integrator = arg;
+    regulars_come(integrator->regulars, vm_id, prefix);
+}
+
+static void on_stay_away(void *arg)
+{
+    struct integrator *integrator = arg;
+    regulars_stay_away(integrator->regulars);
+}
+
+static const struct commands_hooks COMMANDS = {
+    .buy = on_buy, .come = on_come, .stay_away = on_stay_away};
+
+static void on_ended(void *arg, const char *vm_id, const char *ref)
+{
+    struct integrator *integrator = arg;
+    regulars_ended(integrator->regulars, vm_id, ref);
 }
 
 static int open_signals(void)
@@ -74,12 +98,24 @@ static int open_api(struct integrator *integrator)
         .key = options->api_key,
         .user = options->basic_user,
         .password = options->basic_password,
+        .log_path = options->call_log,
     };
     int result = api_new(&integrator->api_config, &integrator->api);
-    if (result < 0)
+    if (result < 0) {
+        fprintf(stderr, "sample_integrator: libcurl or the call log: %s\n", strerror(-result));
         return result;
-    struct shop_config config = {.api = integrator->api, .api_config = &integrator->api_config};
+    }
+    struct shop_config config = {
+        .api = integrator->api,
+        .api_config = &integrator->api_config,
+        .retry_ms = options->retry_ms,
+        .patience_ms = options->patience_ms,
+        .pay_all = options->pay_all,
+        .ended = on_ended,
+        .arg = integrator,
+    };
     integrator->shop = shop_new(&config);
+    integrator->regulars = regulars_new(integrator->shop, options->pause_ms);
     return 0;
 }
 
@@ -118,7 +154,8 @@ static int integrator_open(struct integrator *integrator)
         result = open_server(integrator);
     if (result < 0)
         return result;
-    result = commands_open(integrator->options.control, on_buy, integrator, &integrator->commands);
+    result =
+        commands_open(integrator->options.control, &COMMANDS, integrator, &integrator->commands);
     if (result < 0)
         fprintf(stderr, "sample_integrator: --control %s: %s\n", integrator->options.control,
                 strerror(-result));
@@ -131,6 +168,7 @@ static void integrator_close(struct integrator *integrator)
     callbacks_close(&integrator->callbacks);
     api_free(&integrator->api);
     shop_free(&integrator->shop);
+    regulars_free(&integrator->regulars);
     if (integrator->signals >= 0)
         close(integrator->signals);
 }
@@ -166,7 +204,8 @@ static int run(struct integrator *integrator)
     while (!signalled(integrator)) {
         callbacks_work(integrator->callbacks);
         commands_work(integrator->commands);
-        int due_ms = shop_work(integrator->shop);
+        int due_ms = regulars_work(integrator->regulars);
+        due_ms = shorter(due_ms, shop_work(integrator->shop));
         api_work(integrator->api);
         if (is_over(integrator))
             return shop_outcome(integrator->shop) == SHOP_DISPENSED ? EXIT_SUCCESS : EXIT_FAILURE;
