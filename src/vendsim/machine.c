@@ -11,10 +11,9 @@
 #include <utlist.h>
 
 enum {
-    BACKOFF_BASE_MS = 500,
     BACKOFF_CAP_MS = 30 * 1000,
-    BACKOFF_LEAST_MS = 100,
     BACKOFF_STEPS = 6,
+    BACKOFF_LEAST_PART = 5,
     STAND_ASIDE_MS = 10 * 60 * 1000
 };
 
@@ -45,9 +44,10 @@ static void link_forget(struct machine *machine)
 static int64_t backoff_ms(struct machine *machine)
 {
     unsigned step = machine->failures < BACKOFF_STEPS ? machine->failures : BACKOFF_STEPS;
-    uint64_t ceiling = (uint64_t)BACKOFF_BASE_MS << step;
+    uint64_t base_ms = (uint64_t)machine->world->backoff_ms;
+    uint64_t ceiling = base_ms << step;
     machine->failures++;
-    return BACKOFF_LEAST_MS +
+    return (int64_t)(base_ms / BACKOFF_LEAST_PART) +
            (int64_t)random_below(ceiling < BACKOFF_CAP_MS ? ceiling : BACKOFF_CAP_MS);
 }
 

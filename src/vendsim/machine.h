@@ -31,6 +31,7 @@ struct machine_world {
     const char *ca_file;
     const char *state_dir;
     struct pace pace;
+    int64_t backoff_ms; /* at most so long before the first try to connect again; > 0 */
 };
 
 /* Texts are borrowed while the machine lives. */

@@ -31,6 +31,7 @@ static const struct option_row ROWS[] = {
     {"away-ms", NUMBER, false, AT(pace.away_ms), "N", "how long misfortunes last (as the misfortune has it)"},
     {"mqtt", MQTT, false, AT(mqtt), "V", "311, 5 or mixed: every other machine (mixed)"},
     {"connect-rate", RATE, false, AT(connect_rate), "N", "first connections per second and process (200)"},
+    {"backoff-ms", RATE, false, AT(backoff_ms), "N", "most before the first try to connect again; doubles with each failure (500)"},
     {"events", TEXT, false, AT(events), "FILE", "append what is said and done as JSON lines; -: standard output"},
     {"control", TEXT, false, AT(control), "PATH", "UNIX socket that takes orders, as standard input does"},
     {"list-behaviours", LIST, false, 0, NULL, "print the behaviours and exit"},
@@ -128,6 +129,7 @@ static void set_standard(struct options *options)
         .pace = {.select_after_ms = 1500, .vend_ms = 2000, .away_ms = -1, .item = -1, .price = -1},
         .mqtt = MQTT_MIXED,
         .connect_rate = 200,
+        .backoff_ms = 500,
     };
     bool known = behaviour_parse(BEHAVIOUR_NORMAL, &options->behaviour);
     assert(known);

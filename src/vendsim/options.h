@@ -17,6 +17,7 @@ struct options {
     struct pace pace;
     enum mqtt_mix mqtt;
     int64_t connect_rate; /* first connections per second and process */
+    int64_t backoff_ms;   /* at most so long before the first try to connect again */
 };
 
 enum options_verdict {

@@ -157,6 +157,7 @@ static void begin(struct worker *worker, const struct worker_share *share)
         .ca_file = options->ca_file,
         .state_dir = options->state_dir,
         .pace = options->pace,
+        .backoff_ms = options->backoff_ms,
     };
     watch_signal(worker, &worker->terminate, SIGTERM);
     watch_signal(worker, &worker->interrupt, SIGINT);
