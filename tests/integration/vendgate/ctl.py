@@ -26,13 +26,14 @@ class Ctl:
 
 
 class Ca:
-    """A private CA in a folder, and what it signs."""
+    """A private CA in a folder, made if it is not there, and what it signs."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        _plain("ca", "init", "--dir", self.folder)
         self.certificate = str(self.folder / "ca.pem")
+        if not pathlib.Path(self.certificate).exists():
+            _plain("ca", "init", "--dir", self.folder)
 
     def server(self, name, hosts="localhost,127.0.0.1"):
         """A server's certificate: (certificate file, key file)."""

@@ -27,10 +27,11 @@ class Simulator:
              for vm_id, files, *more in machines]))
         self.process = None
 
-    def start(self):
+    def start(self, prefix=()):
+        """`prefix` is a command to run it under."""
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [program("vendsim"), "--host", "localhost", "--port", str(self.gateway.link_port),
+                [*prefix, program("vendsim"), "--host", "localhost", "--port", str(self.gateway.link_port),
                  "--ca", self.gateway.ca.certificate, "--machines", str(self._machines_file),
                  "--state-dir", str(self.state), "--events", str(self.events_file),
                  *map(str, self._arguments)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)

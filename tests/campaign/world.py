@@ -1,0 +1,175 @@
+"""A small world that survives its programs: CA, integrators and machines in a folder, and their processes.
+
+Everything that is known of them stands in the folder's world.json, so that a later run finds the same integrators and
+machines, with their journals and logs, and the same keys. The processes end with the one that started them.
+"""
+import json
+import pathlib
+import socket
+import subprocess
+
+from vendgate.ctl import Ca, Ctl
+from vendgate.gateway import Gateway
+from vendgate.places import program
+from vendgate.ports import free_port
+from vendgate.simulator import Simulator
+from vendgate.waiting import wait_until
+
+# Their end, should ours come by SIGKILL.
+WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+
+# As short as the configuration lets them be: what is abandoned ends soon.
+SETTINGS = {
+    "timers.lock_ack": "1s",
+    "timers.selection": "15s",
+    "timers.payment": "5s",
+    "timers.approve_ack": "2s",
+    "timers.approve_ttl": "5s",
+    "timers.vend": "30s",
+    "timers.doubt": "1min",
+    "timers.recovery_grace": "30s",
+    "timers.offline_grace": "2s",
+    "timers.query_every": "1s",
+    "machines.takeovers": "1000",
+}
+# The paces of customers, machines and integrators, milliseconds: a purchase takes about 150.
+MACHINES = ("--select-after-ms", 20, "--vend-ms", 30, "--away-ms", 150, "--backoff-ms", 10, "--connect-rate", 1000,
+            "--events", "/dev/null")
+SHOPS = ("--retry-ms", 50, "--patience-ms", 500, "--pause-ms", 40, "--pay-all")
+
+
+class Shop:
+    """A sample integrator as a process; its records are `callbacks` and `calls`."""
+
+    def __init__(self, folder, known):
+        self.name, self.vm_ids, self._known = known["name"], known["vm_ids"], known
+        self.callbacks, self.calls = folder / f"{self.name}.callbacks.jsonl", folder / f"{self.name}.calls.jsonl"
+        self.story = folder / f"{self.name}.log"
+        self._process = self._control = None
+
+    def start(self, gateway, sockets):
+        for path in (self.callbacks, self.calls):
+            path.touch()
+        path = pathlib.Path(sockets) / f"{self.name}.sock"
+        with open(self.story, "ab") as log:
+            self._process = subprocess.Popen(
+                [*WITH_US, program("sample_integrator"), "--port", str(self._known["port"]),
+                 "--cert", self._known["certificate"], "--key", self._known["key"],
+                 "--callback-log", str(self.callbacks), "--call-log", str(self.calls),
+                 "--api-url", f"https://localhost:{gateway.api_port}", "--api-ca", gateway.ca.certificate,
+                 "--api-key", self._known["api_key"], "--signing-secret", self._known["secret"],
+                 "--control", str(path), *map(str, SHOPS)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._control = wait_until(lambda: _connected(path), 10, f"{self.name} takes commands")
+
+    def buy(self, prefix):
+        """From now on, at all its machines, under refs that begin so."""
+        for vm_id in self.vm_ids:
+            self._tell(f"come {vm_id} {self.name}.{prefix}.{vm_id}")
+
+    def rest(self):
+        self._tell("stay_away")
+
+    def _tell(self, line):
+        self._control.sendall(line.encode() + b"\n")
+        answer = self._control.recv(200)
+        assert answer == b"ok\n", f"{self.name} says {answer} to {line}"
+
+    def running(self):
+        return self._process.poll() is None
+
+    def stop(self):
+        if self._process:
+            self._control.close()
+            self._process.terminate()
+            self._process.wait(20)
+
+
+class World:
+    """Gateway (not started), simulator, shops. `allow`: for each shop the columns of `integrator` that are true."""
+
+    def __init__(self, folder, database, allow=((), ()), machines=6, settings=None):
+        self.folder, self.database = pathlib.Path(folder), database
+        self._ctl = Ctl(database)
+        self.ca = Ca(self.folder / "ca")
+        self._file = self.folder / "world.json"
+        if not self._file.exists():
+            self._create(allow, machines)
+        known = json.loads(self._file.read_text())
+        self.gateway = Gateway(database, self.ca, self.folder, {**SETTINGS, **(settings or {})})
+        self.shops = [Shop(self.folder, shop) for shop in known["shops"]]
+        self.vm_ids = [vm_id for vm_id, _ in known["machines"]]
+        self.simulator = Simulator(self.gateway, known["machines"], self.folder / "machines", *MACHINES, "--control",
+                                   f"{pathlib.Path(self.gateway.admin_socket).parent}/machines.sock")
+        self._orders = None
+
+    def _create(self, allow, count):
+        """Each shop sells at two thirds of the machines, so that some are wanted by both."""
+        vm_ids = [f"vm-{number}" for number in range(1, count + 1)]
+        machines, shops = [], []
+        for vm_id in vm_ids:
+            self._ctl.run("machine", "add", vm_id)
+            machines.append((vm_id, self.ca.enroll(self._ctl, vm_id)))
+        for number, columns in enumerate(allow):
+            first = number * (count // 3)
+            shops.append(self._add_shop(f"shop-{number + 1}", (vm_ids + vm_ids)[first:first + 2 * count // 3], columns))
+        self._file.write_text(json.dumps({"machines": machines, "shops": shops}))
+
+    def _add_shop(self, name, vm_ids, columns):
+        port = free_port()
+        certificate, key = self.ca.server(name)
+        made = self._ctl.json("integrator", "add", name, "--callback-url", f"https://127.0.0.1:{port}",
+                              "--callback-ca", self.ca.certificate, "--allow-private")
+        for column in columns:
+            self.database.rows(f"UPDATE integrator SET {column} = true WHERE name = %s", name)
+        for vm_id in vm_ids:
+            self._ctl.run("grant", name, vm_id)
+        return {"name": name, "vm_ids": vm_ids, "port": port, "certificate": certificate, "key": key,
+                "api_key": made["api_key"], "secret": made["signing_secret"]}
+
+    def start(self):
+        """Machines and shops; the gateway is the caller's."""
+        sockets = pathlib.Path(self.gateway.admin_socket).parent
+        self.simulator.start(WITH_US)
+        for shop in self.shops:
+            shop.start(self.gateway, sockets)
+        self._orders = wait_until(lambda: _connected(sockets / "machines.sock"), 10, "vendsim takes orders")
+
+    def order(self, vm_id, behaviour):
+        """The next session of this machine goes so."""
+        self._orders.sendall(json.dumps({"vm_id": vm_id, "behaviour": behaviour, "times": 1}).encode() + b"\n")
+        answer = json.loads(self._orders.recv(1000))
+        assert answer["success"], f"vendsim says {answer} to {behaviour}"
+
+    def start_gateway(self):
+        self.gateway.start(wait=False, prefix=WITH_US)
+
+    def all_running(self):
+        return self.simulator.process.poll() is None and all(shop.running() for shop in self.shops)
+
+    def quiet(self):
+        """Nothing is under way as far as the database knows."""
+        return not self.database.value("SELECT (SELECT count(*) FROM txn WHERE live)"
+                                       " + (SELECT count(*) FROM callback_queue)")
+
+    def logs(self):
+        return {shop.name: shop.callbacks for shop in self.shops}
+
+    def calls(self):
+        return {shop.name: shop.calls for shop in self.shops}
+
+    def stop(self):
+        for shop in self.shops:
+            shop.stop()
+        self.simulator.stop()
+        self.gateway.close()
+
+
+def _connected(path):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    try:
+        connection.connect(str(path))
+        return connection
+    except OSError:
+        connection.close()
+        return None
