@@ -77,40 +77,33 @@ static void judge_open_payment(const struct txn_record *txn, const struct txn_pa
     ret_verdict->amount = amount;
 }
 
+/* Booked before: the first figures stand. */
+static void judge_repeated_payment(const struct txn_record *txn, const struct txn_payment *payment,
+                                   struct txn_payment_verdict *ret_verdict)
+{
+    if (payment->price == txn->price && payment->surcharge == txn->surcharge &&
+        payment->discount == txn->discount)
+        verdict_set(ret_verdict, TXN_PAID_REPEATED, REASON_NONE, ACTION_NONE);
+    else
+        verdict_set(ret_verdict, TXN_PAID_CONFLICT, REASON_PAID_CONFLICT, ACTION_FIX);
+}
+
 void txn_judge_payment(const struct txn_record *txn, const struct txn_payment *payment,
                        const struct txn_limits *limits, struct txn_payment_verdict *ret_verdict)
 {
-    switch (txn->state) {
-    case TXN_REQUESTED:
+    enum txn_state state = txn->state;
+    assert(state > TXN_NONE && state < TXN_STATE_COUNT);
+    if (state == TXN_REQUESTED)
         judge_open_payment(txn, payment, limits, ret_verdict);
-        return;
-    case TXN_LOCKING:
-    case TXN_LOCKED:
-    case TXN_WITHDRAWN:
-        verdict_set(ret_verdict, TXN_PAID_NOT_YET, REASON_NO_SELECTION, ACTION_WAIT);
-        return;
-    case TXN_PAID:
-    case TXN_VENDING:
-    case TXN_IN_DOUBT:
-    case TXN_VENDED:
-    case TXN_FAILED:
-        if (payment->price == txn->price && payment->surcharge == txn->surcharge &&
-            payment->discount == txn->discount)
-            verdict_set(ret_verdict, TXN_PAID_REPEATED, REASON_NONE, ACTION_NONE);
-        else
-            verdict_set(ret_verdict, TXN_PAID_CONFLICT, REASON_PAID_CONFLICT, ACTION_FIX);
-        return;
-    case TXN_CLOSED:
+    else if (state == TXN_CLOSED)
         verdict_set(ret_verdict, TXN_PAID_NEVER,
                     txn->closed_by == TXN_SELECTION_RENAMING ? REASON_REF_SUPERSEDED
                                                              : REASON_CLOSED_BEFORE_PAID,
                     ACTION_REFUND);
-        return;
-    case TXN_NONE:
-    case TXN_STATE_COUNT:
-        break;
-    }
-    assert(!"a transaction has a state");
+    else if (txn_state_money(state) || txn_state_final(state))
+        judge_repeated_payment(txn, payment, ret_verdict);
+    else
+        verdict_set(ret_verdict, TXN_PAID_NOT_YET, REASON_NO_SELECTION, ACTION_WAIT);
 }
 
 enum reason txn_judge_unlock(const struct txn_record *txn)
