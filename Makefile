@@ -18,6 +18,7 @@ LDLIBS := $(shell pkg-config --libs $(LIBRARIES)) -linih -lpthread
 
 ifeq ($(BUILD),asan)
 CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+CPPFLAGS += -DVENDGATE_CRASH_POINTS
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(BUILD),coverage)
 CFLAGS += -O0 --coverage

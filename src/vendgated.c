@@ -6,6 +6,7 @@
 #include "vendgated_config.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/process_metrics.h"
@@ -428,10 +429,15 @@ static void usage(FILE *out)
 
 static int options_read(int argc, char **argv, const char **ret_path, bool *ret_check)
 {
-    static const struct option OPTIONS[] = {
-        {"config", required_argument, NULL, 'c'},   {"check-config", no_argument, NULL, 'k'},
-        {"example-config", no_argument, NULL, 'e'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},           {0}};
+    static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check-config", no_argument, NULL, 'k'},
+                                            {"example-config", no_argument, NULL, 'e'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+#ifdef VENDGATE_CRASH_POINTS
+                                            {"crash-points", no_argument, NULL, 'p'},
+#endif
+                                            {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1)
         switch (option) {
@@ -450,6 +456,11 @@ static int options_read(int argc, char **argv, const char **ret_path, bool *ret_
         case 'h':
             usage(stdout);
             return 1;
+#ifdef VENDGATE_CRASH_POINTS
+        case 'p':
+            crash_points_list(stdout);
+            return 1;
+#endif
         default:
             usage(stderr);
             return -EINVAL;

@@ -2,6 +2,7 @@
 #include "broker/internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -55,8 +56,10 @@ static void send_approve(struct live *live)
     snprintf(command.journal, sizeof command.journal, "%s", txn->journal);
     if (live->approve_since_ms == 0)
         live->approve_since_ms = clock_monotonic_ms();
+    CRASH_POINT(after_payment_commit_before_approve);
     live->approve_received = !broker_machine_send(live->machine, &command);
     timer_start(live->nudge, options->approve_ack_ms);
+    CRASH_POINT(after_approve_queued);
 }
 
 void act_query(struct live *live)
@@ -64,6 +67,7 @@ void act_query(struct live *live)
     const struct broker_options *options = &live->machine->broker->options;
     if (live->machine->presence != PRESENCE_ONLINE)
         return; /* hello asks first thing when it is back */
+    CRASH_POINT(before_query);
     struct machine_command command = command_for(live, MACHINE_OP_QUERY, options->query_every_ms);
     command.n = live->txn.approval_n;
     snprintf(command.approval, sizeof command.approval, "%s", live->txn.approval);
@@ -86,6 +90,7 @@ static void send_release(struct live *live)
         struct machine_command deny = command_for(live, MACHINE_OP_DENY, RELEASE_TTL_MS);
         broker_machine_send(machine, &deny);
     }
+    CRASH_POINT(before_unlock);
     struct machine_command unlock = command_for(live, MACHINE_OP_UNLOCK, RELEASE_TTL_MS);
     broker_machine_send(machine, &unlock);
 }

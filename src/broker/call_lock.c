@@ -3,6 +3,7 @@
 #include "broker/internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -28,6 +29,7 @@ static void locked_answer(const struct live *live, struct broker_answer *ret_ans
 void lock_calls_answer(struct live *live, enum reason reason)
 {
     struct call *call, *next;
+    CRASH_POINT(before_lock_answer);
     DL_FOREACH_SAFE2(live->lock_calls, call, next, waiting_next)
     {
         DL_DELETE2(live->lock_calls, call, waiting_prev, waiting_next);
@@ -152,6 +154,7 @@ static void lock_begun(void *arg, enum store_outcome outcome, const struct store
         input_done(machine, outcome);
         return;
     }
+    CRASH_POINT(after_lock_committed_before_command);
     struct txn_record *txn = &machine->plan.next;
     txn->id = txn->session = result->txn_id;
     open_session_end(machine, false); /* the lock that follows ends the older session */

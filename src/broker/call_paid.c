@@ -1,6 +1,7 @@
 /* call_paid.c - /api/paid: the guards, then PAID on disk before anyone hears of it. */
 #include "broker/internal.h"
 
+#include "base/crash_point.h"
 #include "base/random.h"
 
 #include <stdio.h>
@@ -69,5 +70,6 @@ void call_paid_work(struct machine *machine, struct input *input)
                               (json_int_t)call->surcharge, "discount", (json_int_t)call->discount);
     if (verdict.event == TXN_PAID_ACCEPTABLE)
         plan_pay(&plan, machine, call, &verdict);
+    CRASH_POINT(before_payment_commit);
     step_take(machine, &plan);
 }

@@ -3,6 +3,7 @@
 #include "broker/internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -31,6 +32,7 @@ static void call_tell(struct call *call, const struct broker_answer *answer)
     log_info("answer", LOG_TEXT("call", CALL_NAMES[call->kind]), LOG_TEXT("ref", call->ref),
              LOG_TEXT("vm", call->vm_id), LOG_INT("integrator", call->integrator_id),
              LOG_TEXT("code", info->code ? info->code : "OK"));
+    CRASH_POINT(after_commit_before_answer);
     broker_answer_cb *callback = TAKE(call->callback);
     call_forget(call);
     callback(call->arg, answer);

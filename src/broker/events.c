@@ -3,6 +3,7 @@
 #include "broker/internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -38,6 +39,7 @@ void event_store_fill(const struct machine *machine, const struct input *input,
 
 static void event_saved(void *arg, enum store_outcome outcome)
 {
+    CRASH_POINT(after_event_saved_before_puback);
     input_done(arg, outcome);
 }
 

@@ -2,6 +2,7 @@
  * disk. */
 #include "broker/internal.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -68,6 +69,7 @@ static void online_begin(struct machine *machine, const struct machine_reply *re
     log_info("machine_online", LOG_TEXT("vm", machine->vm_id),
              LOG_INT("generation", machine->owner_epoch));
     machine_link_online(machine->broker->link, machine->vm_id);
+    CRASH_POINT(after_online);
     late_hello_look(machine, reply);
     if (machine->open && machine->open->txn.session != reply->session)
         open_session_end(machine, false);
@@ -143,6 +145,7 @@ void hello_work(struct machine *machine, struct input *input)
         input_done(machine, STORE_APPLIED);
         return;
     }
+    CRASH_POINT(after_hello_before_online);
     if (machine->presence != PRESENCE_ONLINE)
         store_machine_presence_save(machine->broker->store, machine->vm_id, machine->owner_epoch,
                                     true, NULL, presence_saved, NULL);

@@ -1,6 +1,7 @@
 /* presence.c - a machine comes and goes: ownership on arrival, the grace after it is gone. */
 #include "broker/internal.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ static void owned(void *arg, enum store_outcome outcome, const struct store_mach
         input_done(machine, STORE_APPLIED);
         return;
     }
+    CRASH_POINT(after_machine_owned_before_welcome);
     machine->owner_epoch = owned->owner_epoch;
     machine->sequence.event_epoch = owned->state_epoch;
     machine->sequence.mark = owned->mark;

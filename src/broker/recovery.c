@@ -3,6 +3,7 @@
 #include "broker/internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "store/callback.h"
 
@@ -49,6 +50,7 @@ static void row_submit(struct broker *broker, const struct store_callback_row *r
 
 static void recovery_done(struct broker *broker)
 {
+    CRASH_POINT(start_outbox_read);
     broker->ready = true;
     broker->started_ms = clock_monotonic_ms();
     log_notice("recovered", LOG_INT("transactions", HASH_COUNT(broker->lives)),
@@ -62,6 +64,7 @@ static void recovery_done(struct broker *broker)
         live_deadline_start(machine->live);
         mailbox_signal(machine, TXN_RESTART, machine->live->txn.id);
     }
+    CRASH_POINT(start_recovered);
 }
 
 static void outbox_row(void *arg, enum store_outcome outcome, const struct store_callback_row *row)
@@ -140,6 +143,7 @@ static void live_row(void *arg, enum store_outcome outcome, const struct store_l
             live_recover(live_new(machine, row));
         return;
     }
+    CRASH_POINT(start_rows_read);
     if (outcome == STORE_APPLIED)
         outbox_page(broker);
     else

@@ -2,6 +2,7 @@
 #include "broker/internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -140,9 +141,12 @@ static void step_failed(struct live *live)
 
 static void step_acted(struct machine *machine, const int64_t *callback_ids)
 {
+    CRASH_POINT(after_step_commit_before_act);
     struct live *live = machine->live;
     act(machine, live, &machine->step, machine->plan.event);
+    CRASH_POINT(after_act_before_callbacks);
     callbacks_submit(live, callback_ids);
+    CRASH_POINT(after_callbacks_submitted);
     if (txn_state_final(live->txn.state)) {
         if (live->goes_on)
             open_session_begin(live, callback_ids[0]);

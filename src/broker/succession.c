@@ -2,6 +2,7 @@
  * over, in one commit (transaction.md, "Steps"; contract, `new_txn_ref`). */
 #include "broker/internal.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -53,6 +54,7 @@ static void taken_over(struct machine *machine, const struct store_txn_result *r
         machine, &(struct store_live_row){.txn = machine->successor, .rename_unconfirmed = true});
     plan_log(machine, &live->txn, TXN_NONE);
     live_deadline_start(live);
+    CRASH_POINT(after_rename_commit_before_request);
     callbacks_submit(live, result->callback_ids);
     plan_drop(machine);
     input_done(machine, STORE_APPLIED);

@@ -1,6 +1,7 @@
 #include "gateway/request.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "gateway/core.h"
@@ -103,6 +104,7 @@ void request_answer_status(struct request *request, const struct envelope *envel
     answer->content_type = JSON_TYPE;
     answer->challenge = status == MHD_HTTP_UNAUTHORIZED;
     answer->retry = status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE;
+    CRASH_POINT(before_http_answer);
     answer->body = envelope_render(envelope, &answer->body_size);
     count(request, envelope->reason);
     go_on(request, REQUEST_ANSWERED);

@@ -1,5 +1,6 @@
 #include "gateway/surface.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "gateway/core.h"
@@ -65,6 +66,7 @@ static enum MHD_Result send_answer(struct request *request, struct MHD_Connectio
     answer->body = NULL; /* the response owns it */
     add_headers(response, answer, request->gateway->draining);
     enum MHD_Result result = MHD_queue_response(mhd, (unsigned int)answer->status, response);
+    CRASH_POINT(after_http_answer);
     MHD_destroy_response(response);
     return result;
 }

@@ -1,6 +1,7 @@
 #include "machine_link/commands.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -110,6 +111,7 @@ static void encode(struct connection *connection, struct command *command, int64
 static void send_command(struct connection *connection, struct command *command, int64_t now_ms)
 {
     struct mqtt_out out;
+    CRASH_POINT(before_command_sent);
     encode(connection, command, command->deadline_ms - now_ms, &out);
     command->sent_ns = clock_monotonic_ns();
     if (out.size > connection->packet_max) {
@@ -223,6 +225,7 @@ void puback_received(struct connection *connection, const struct mqtt_frame *fra
     }
     metric_observe(connection->link->metrics.command_ack_seconds,
                    (double)(clock_monotonic_ns() - command->sent_ns) / NS_PER_S);
+    CRASH_POINT(after_command_acknowledged);
     if (ack.reason >= MQTT_UNSPECIFIED && !command->answered)
         drop(connection, command, COMMAND_REJECTED, true);
     else
@@ -254,6 +257,7 @@ static void reply_take(struct connection *connection, struct command *command,
     if (command->state == COMMAND_RECEIVED)
         remove_command(connection, command);
     link_metrics_command(&link->metrics, reply->op, reply->ok ? COMMAND_OK : COMMAND_REFUSED);
+    CRASH_POINT(after_reply_received);
     link->handlers.reply(link->arg, connection->machine->vm_id, reply);
 }
 

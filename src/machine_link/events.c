@@ -1,5 +1,6 @@
 #include "machine_link/events.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "machine_link/message_json.h"
@@ -43,6 +44,7 @@ static void hand_up(struct machine *machine, uint64_t connection, uint16_t packe
     if (reading.event.kind == MACHINE_EVENT_UNREADABLE)
         log_warning("machine_event_unreadable", LOG_TEXT("vm", machine->vm_id),
                     LOG_TEXT("problem", reading.event.problem), LOG_INT("size", body.size));
+    CRASH_POINT(after_event_received);
     link->handlers.event(link->arg, machine->vm_id, machine->handed_ticket, &reading.event);
 }
 
@@ -115,6 +117,7 @@ void events_ack(struct machine_link *link, struct event_ticket ticket, enum even
     machine->handed = false;
     HASH_DELETE(by_ticket, link->handed, machine);
     struct connection *connection = link_connection(link, ticket.connection);
+    CRASH_POINT(before_puback);
     if (connection)
         answer(connection, machine->handed_packet_id, ack);
     if (machine->events)

@@ -1,6 +1,7 @@
 #include "net/stream_hub.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "net/stream.h"
 
 #include <utlist.h>
@@ -13,6 +14,7 @@ static void work_off_dirty(struct stream_hub *hub)
         stream->dirty = false;
         hub->dirty_count--;
         stream_flush(stream);
+        CRASH_POINT(after_bytes_sent);
     }
 }
 

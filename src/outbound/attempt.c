@@ -1,6 +1,7 @@
 #include "outbound/attempt.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/memory.h"
 #include "base/timer.h"
 #include "outbound/retry_policy.h"
@@ -119,6 +120,7 @@ static void end_read_answer(struct attempt_end *end, const struct http_outcome *
 
 static void on_outcome(void *arg, const struct http_outcome *outcome)
 {
+    CRASH_POINT(after_callback_answered_before_recorded);
     struct attempt *attempt = arg;
     struct attempt_end end;
     attempt->exchange = NULL;
@@ -220,6 +222,7 @@ static int send_request(struct attempt *attempt)
     (void)snprintf(text.url, sizeof(text.url), "%s%s", endpoint->base_url,
                    callback_kind_path(callback->kind));
     write_headers(attempt, &text, post.headers);
+    CRASH_POINT(before_callback_sent);
     return http_client_post(attempt->client, &post, on_outcome, attempt, &attempt->exchange);
 }
 

@@ -1,5 +1,6 @@
 #include "store/callback.h"
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "store/store_internal.h"
@@ -43,6 +44,7 @@ void store_callback_load(struct store *store, int64_t after, int64_t limit,
 static void recorded(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
 {
     (void)rows;
+    CRASH_POINT(after_callback_recorded);
     if (outcome != STORE_APPLIED)
         log_warning("callback_outcome_not_recorded",
                     LOG_TEXT("callback", (const char *)operation->parameters.bytes.bytes));

@@ -3,6 +3,7 @@
 #include "store/batch_internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -51,16 +52,19 @@ void flight_send(struct batcher *batcher)
     DL_FOREACH (batcher->flight, operation) {
         batcher_send(batcher, operation->statement, &operation->parameters);
     }
+    CRASH_POINT(before_commit_sent);
     batcher_send(batcher, STATEMENT_COMMIT, NULL);
     connection_sync(batcher->connection);
+    CRASH_POINT(after_commit_sent);
 }
 
 /* --- Answers --- */
 
-/* Deadlock, serialization failure, a lock or time limit: another attempt may do better. */
+/* Deadlock, serialization failure, a lock or time limit, a row that came first and is seen now:
+ * another attempt may do better. */
 static bool is_passing(const char *state)
 {
-    static const char *const PASSING[] = {"40P01", "40001", "55P03", "57014"};
+    static const char *const PASSING[] = {"40P01", "40001", "55P03", "57014", "23505"};
     for (size_t i = 0; i < ARRAY_SIZE(PASSING); i++)
         if (!strcmp(state, PASSING[i]))
             return true;
@@ -110,6 +114,7 @@ void flight_result(struct batcher *batcher, PGresult *result)
 
 static void flight_committed(struct batcher *batcher)
 {
+    CRASH_POINT(after_commit_before_anything);
     batcher_count(batcher, "committed");
     metric_observe(batcher->latency, (double)(clock_monotonic_ns() - batcher->sent_ns) / 1e9);
     struct operation *list = TAKE(batcher->flight), *operation, *next;

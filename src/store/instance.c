@@ -1,6 +1,7 @@
 #include "store/store_internal.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -112,6 +113,7 @@ bool instance_synced(struct store *store)
     if (store->epoch_taken) {
         log_info("store_epoch_taken", LOG_INT("instance", store->instance_epoch[0]),
                  LOG_INT("epoch", store->instance_epoch[1]));
+        CRASH_POINT(start_epoch_taken);
         return true;
     }
     ask(store, store->epoch_blocked);
