@@ -5,285 +5,18 @@
 #ifndef VENDGATE_TESTS_UNIT_BROKER_PLAYED_PARTS_H
 #define VENDGATE_TESTS_UNIT_BROKER_PLAYED_PARTS_H
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/memory.h"
-#include "broker/internal.h"
-#include "store/callback.h"
-
-#include <check.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* One question that the store was asked and has not answered. */
-struct question {
-    enum txn_event event;       /* of a step or note; else TXN_EVENT_NONE */
-    struct txn_record txn, old; /* `old`: of a succession */
-    const char *adjusts;
-    size_t callback_count;
-    char bodies[STORE_STEP_CALLBACKS_MAX][200];
-    int64_t callback_txns[STORE_STEP_CALLBACKS_MAX];
-    store_txn_cb *step;
-    store_txn_found_cb *find;
-    store_txn_row_cb *load;
-    store_machine_owned_cb *own;
-    store_done_cb *done;
-    store_callback_row_cb *outbox;
-    void *arg;
-    struct question *prev, *next;
-};
-
-static struct {
-    uv_loop_t loop;
-    struct metrics *metrics;
-    struct broker *broker;
-    struct machine_link_handlers link;
-    struct store_handlers store;
-    struct question *questions;
-    bool store_is_ready, link_is_up;
-    int sent[MACHINE_OP_COUNT], acks[EVENT_REFUSED + 1], callbacks;
-    bool has_row, rename_unconfirmed;
-    struct txn_record row;
-    const struct txn_record *found; /* what store_txn_find... find; NULL: nothing */
-    int implied;
-    struct machine_command last_sent;
-    struct outbound_callback submitted; /* the last one */
-    int64_t owner_epoch;
-    const char *journal;
-    struct fleet_machine machine;
-    struct integrator integrator;
-} played;
-
-/* An integrator's or operator's answer. */
-static struct {
-    int count;
-    bool success;
-    enum reason reason;
-    enum reason_action action;
-    char txn_ref[TXN_REF_SIZE];
-} told;
-
-static int64_t now_ms(void)
-{
-    return clock_monotonic_ms() + 1000000;
-}
-
-static struct question *ask(void *arg)
-{
-    struct question *question = memory_zero(1, sizeof *question);
-    question->arg = arg;
-    DL_APPEND(played.questions, question);
-    return question;
-}
-
-static struct question *ask_step(const struct store_txn_step *step, store_txn_cb *callback,
-                                 void *arg)
-{
-    struct question *question = ask(arg);
-    question->event = step->event;
-    question->txn = *step->txn;
-    question->step = callback;
-    question->adjusts = step->adjusts;
-    question->callback_count = step->callback_count;
-    for (size_t i = 0; i < step->callback_count; i++) {
-        snprintf(question->bodies[i], sizeof question->bodies[i], "%s", step->callbacks[i].body);
-        question->callback_txns[i] = step->callbacks[i].txn_id;
-    }
-    return question;
-}
-
-/* What the oldest open question is about; TXN_EVENT_NONE: no step, or none open. */
-static enum txn_event asked(void)
-{
-    return played.questions ? played.questions->event : TXN_EVENT_NONE;
-}
-
-static void answer_load(const struct question *question, enum store_outcome outcome)
-{
-    struct store_live_row row = {.txn = &played.row,
-                                 .rename_unconfirmed = played.rename_unconfirmed};
-    if (outcome == STORE_APPLIED && played.has_row)
-        question->load(question->arg, outcome, &row);
-    question->load(question->arg, outcome, NULL);
-}
-
-static void answer_own(const struct question *question, enum store_outcome outcome)
-{
-    struct store_machine_owned owned = {.owner_epoch = ++played.owner_epoch, .mark = -1};
-    snprintf(owned.journal, sizeof owned.journal, "%s", played.journal);
-    question->own(question->arg, outcome, &owned);
-}
-
-/* Answers the oldest open question. */
-static void answer(enum store_outcome outcome)
-{
-    struct question *question = played.questions;
-    ck_assert_ptr_nonnull(question);
-    DL_DELETE(played.questions, question);
-    struct store_txn_result result = {.txn_id = question->txn.predecessor_id ? 8 : 7,
-                                      .callback_ids = {1, 2}};
-    if (question->step)
-        question->step(question->arg, outcome, &result);
-    else if (question->find)
-        question->find(question->arg, outcome, outcome == STORE_APPLIED ? played.found : NULL);
-    else if (question->load)
-        answer_load(question, outcome);
-    else if (question->own)
-        answer_own(question, outcome);
-    else if (question->done)
-        question->done(question->arg, outcome);
-    else
-        question->outbox(question->arg, outcome, NULL);
-    free(question);
-}
-
-static void answer_all(void)
-{
-    while (played.questions)
-        answer(STORE_APPLIED);
-}
-
-/* --- the store --- */
-
-bool store_ready(const struct store *store UNUSED)
-{
-    return played.store_is_ready;
-}
-
-int64_t store_instance_id(const struct store *store UNUSED)
-{
-    return 1;
-}
-
-int64_t store_now_ms(const struct store *store UNUSED)
-{
-    return now_ms();
-}
-
-int64_t store_away_ms(const struct store *store UNUSED)
-{
-    return 0;
-}
-
-void store_txn_begin(struct store *store UNUSED, const struct store_txn_step *step,
-                     store_txn_cb *callback, void *arg)
-{
-    ask_step(step, callback, arg);
-}
-
-void store_txn_advance(struct store *store UNUSED, const struct store_txn_step *step,
-                       store_txn_cb *callback, void *arg)
-{
-    ask_step(step, callback, arg);
-}
-
-void store_txn_note(struct store *store UNUSED, const struct store_txn_step *step,
-                    store_txn_cb *callback, void *arg)
-{
-    ask_step(step, callback, arg);
-}
-
-void store_txn_succeed(struct store *store UNUSED, const struct store_txn_step *step,
-                       const struct txn_record *old, enum txn_state old_from UNUSED,
-                       store_txn_cb *callback, void *arg)
-{
-    ask_step(step, callback, arg)->old = *old;
-}
-
-void store_txn_find_id(struct store *store UNUSED, int64_t txn_id UNUSED,
-                       store_txn_found_cb *callback, void *arg)
-{
-    ask(arg)->find = callback;
-}
-
-void store_txn_spend(struct store *store UNUSED, int64_t integrator_id UNUSED,
-                     const char *ref UNUSED, const char *evidence UNUSED, store_txn_cb *callback,
-                     void *arg)
-{
-    ask(arg)->step = callback;
-}
-
-void store_txn_find(struct store *store UNUSED, int64_t integrator_id UNUSED,
-                    const char *ref UNUSED, store_txn_found_cb *callback, void *arg)
-{
-    ask(arg)->find = callback;
-}
-
-void store_txn_find_approval(struct store *store UNUSED, const char *vm_id UNUSED,
-                             const char *approval UNUSED, store_txn_found_cb *callback, void *arg)
-{
-    ask(arg)->find = callback;
-}
-
-void store_txn_load_live(struct store *store UNUSED, const char *vm_id UNUSED,
-                         store_txn_row_cb *callback, void *arg)
-{
-    ask(arg)->load = callback;
-}
-
-void store_machine_own(struct store *store UNUSED, const char *vm_id UNUSED,
-                       store_machine_owned_cb *callback, void *arg)
-{
-    ask(arg)->own = callback;
-}
-
-void store_machine_event_save(struct store *store UNUSED,
-                              const struct store_machine_event *event UNUSED,
-                              int64_t owner_epoch UNUSED,
-                              const struct store_machine_effects *effects UNUSED,
-                              store_done_cb *callback, void *arg)
-{
-    ask(arg)->done = callback;
-}
-
-void store_machine_event_compare(struct store *store UNUSED,
-                                 const struct store_machine_event *event UNUSED,
-                                 store_done_cb *callback, void *arg)
-{
-    ask(arg)->done = callback;
-}
-
-void store_machine_journal_save(struct store *store UNUSED, const char *vm_id UNUSED,
-                                int64_t owner_epoch UNUSED, const char *journal UNUSED,
-                                store_done_cb *callback, void *arg)
-{
-    ask(arg)->done = callback;
-}
-
-void store_machine_presence_save(struct store *store UNUSED, const char *vm_id UNUSED,
-                                 int64_t owner_epoch UNUSED, bool online UNUSED,
-                                 const char *reason UNUSED, store_done_cb *callback UNUSED,
-                                 void *arg UNUSED)
-{
-}
-
-void store_callback_load(struct store *store UNUSED, int64_t after UNUSED, int64_t limit UNUSED,
-                         store_callback_row_cb *callback, void *arg)
-{
-    ask(arg)->outbox = callback;
-}
-
-void store_callback_attempt_save(struct store *store UNUSED,
-                                 const struct store_callback_attempt *attempt UNUSED)
-{
-}
-
-void store_callback_settle(struct store *store UNUSED, int64_t callback_id UNUSED,
-                           const char *fate UNUSED)
-{
-}
+#include "played_store.h"
 
 /* --- people and fleet --- */
 
 void fleet_directory_refresh(struct fleet_directory *directory UNUSED, const char *vm_id UNUSED)
 {
+    played.refreshed_machines++;
 }
 
 bool fleet_directory_loaded(const struct fleet_directory *directory UNUSED)
 {
-    return true;
+    return !played.directory_missing;
 }
 
 const struct fleet_machine *fleet_directory_find(const struct fleet_directory *directory UNUSED,
@@ -292,33 +25,34 @@ const struct fleet_machine *fleet_directory_find(const struct fleet_directory *d
     return strcmp(vm_id, played.machine.vm_id) == 0 ? &played.machine : NULL;
 }
 
-bool fleet_keypad_has_key(const struct fleet_machine *machine UNUSED, int64_t key UNUSED)
+bool fleet_keypad_has_key(const struct fleet_machine *machine UNUSED, int64_t key)
 {
-    return true;
+    return played.unknown_key == 0 || key != played.unknown_key;
 }
 
 int64_t fleet_keypad_action_count(const struct fleet_machine *machine UNUSED)
 {
-    return 2;
+    return played.keypad_off ? 0 : 2;
 }
 
 void people_refresh(struct people *people UNUSED, const char *what UNUSED, const char *key UNUSED)
 {
+    played.refreshed_people++;
 }
 
 bool people_loaded(const struct people *people UNUSED)
 {
-    return true;
+    return !played.people_missing;
 }
 
 const struct integrator *people_integrator(const struct people *people UNUSED, int64_t id UNUSED)
 {
-    return &played.integrator;
+    return played.nobody ? NULL : &played.integrator;
 }
 
 bool people_granted(const struct people *people UNUSED, int64_t id UNUSED, const char *vm_id UNUSED)
 {
-    return true;
+    return !played.not_granted;
 }
 
 /* --- the link and outbound --- */
@@ -326,12 +60,14 @@ bool people_granted(const struct people *people UNUSED, int64_t id UNUSED, const
 bool machine_link_welcome(struct machine_link *link UNUSED, const char *vm_id UNUSED,
                           uint64_t connection UNUSED, int64_t generation UNUSED)
 {
-    return true;
+    return !played.welcome_lost;
 }
 
 void machine_link_refuse(struct machine_link *link UNUSED, const char *vm_id UNUSED,
-                         uint64_t connection UNUSED, enum link_refusal refusal UNUSED)
+                         uint64_t connection UNUSED, enum link_refusal refusal)
 {
+    played.refused++;
+    played.refusal = refusal;
 }
 
 void machine_link_online(struct machine_link *link UNUSED, const char *vm_id UNUSED)
@@ -344,8 +80,10 @@ int machine_link_send(struct machine_link *link UNUSED, const char *vm_id UNUSED
 {
     if (!played.link_is_up && command->op != MACHINE_OP_HELLO)
         return -ENOTCONN;
+    if (played.send_error)
+        return played.send_error;
     played.sent[command->op]++;
-    played.last_sent = *command;
+    played.last_sent = played.last_of[command->op] = *command;
     if (ret_id)
         snprintf(ret_id, COMMAND_ID_SIZE, "%d", played.sent[command->op]);
     return 0;
@@ -353,7 +91,7 @@ int machine_link_send(struct machine_link *link UNUSED, const char *vm_id UNUSED
 
 bool machine_link_fresh(const struct machine_link *link UNUSED, const char *vm_id UNUSED)
 {
-    return true;
+    return !played.link_stale;
 }
 
 void machine_link_ack(struct machine_link *link UNUSED, struct event_ticket ticket UNUSED,
@@ -363,8 +101,10 @@ void machine_link_ack(struct machine_link *link UNUSED, struct event_ticket tick
 }
 
 void machine_link_cut(struct machine_link *link UNUSED, const char *vm_id UNUSED,
-                      enum link_down_reason reason UNUSED)
+                      enum link_down_reason reason)
 {
+    played.cut++;
+    played.cut_reason = reason;
 }
 
 const char *link_down_reason_name(enum link_down_reason reason UNUSED)
@@ -374,6 +114,8 @@ const char *link_down_reason_name(enum link_down_reason reason UNUSED)
 
 int outbound_submit(struct outbound *outbound UNUSED, const struct outbound_callback *callback)
 {
+    if (played.submit_error)
+        return played.submit_error;
     played.callbacks++;
     played.submitted = *callback;
     return 0;
@@ -381,7 +123,7 @@ int outbound_submit(struct outbound *outbound UNUSED, const struct outbound_call
 
 bool outbound_cancel(struct outbound *outbound UNUSED, int64_t callback_id UNUSED)
 {
-    return false;
+    return played.cancels;
 }
 
 void outbound_imply(struct outbound *outbound UNUSED, int64_t callback_id UNUSED)
@@ -391,18 +133,20 @@ void outbound_imply(struct outbound *outbound UNUSED, int64_t callback_id UNUSED
 
 void outbound_endpoint_changed(struct outbound *outbound UNUSED, int64_t integrator_id UNUSED)
 {
+    played.endpoints_changed++;
 }
 
 size_t outbound_pending(const struct outbound *outbound UNUSED)
 {
-    return 0;
+    return played.pending;
 }
 
 /* --- the play --- */
 
 #define OFFLINE_GRACE_MS 40
 
-static void play_begin(void)
+/* A gateway that has not heard of its store yet. */
+static void play_open(void)
 {
     memset(&played, 0, sizeof played);
     memset(&told, 0, sizeof told);
@@ -437,6 +181,11 @@ static void play_begin(void)
     broker_bind(played.broker, &parts);
     broker_link_handlers(&played.link);
     broker_store_handlers(&played.store);
+}
+
+static UNUSED void play_begin(void)
+{
+    play_open();
     played.store_is_ready = true;
     played.store.ready(played.broker);
     answer_all();
@@ -449,7 +198,10 @@ static void play_end(void)
     uv_run(&played.loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&played.loop), 0);
     metrics_free(&played.metrics);
+    clock_replace(NULL);
+    skipped_ns = 0;
     struct question *question, *next;
+    DL_CONCAT(played.questions, played.presence_questions);
     DL_FOREACH_SAFE (played.questions, question, next)
         free(question);
 }
@@ -557,6 +309,7 @@ static UNUSED void online(int64_t session, int64_t request)
 static UNUSED void tell(void *arg UNUSED, const struct broker_answer *given)
 {
     told.count++;
+    told.timeout_s = given->timeout_s;
     told.success = given->success;
     told.reason = given->reason;
     told.action = given->action;
