@@ -43,8 +43,9 @@ PYTHON := /usr/bin/python3
 .PHONY: all asan unit unit-programs integration integration-programs check lint flags demo install clean
 all: $(B)/vendgated $(B)/vendctl $(B)/vendsim $(B)/sample_integrator
 
-# The migrations are built in by the assembler, which tells make nothing of the files that it reads.
+# The migrations and the audit are built in by the assembler, which tells make nothing of the files that it reads.
 $(B)/src/store/migrations.o: $(wildcard sql/migrations/*.sql)
+$(B)/src/store/tool_audit.o: $(wildcard sql/audit/*.sql)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "base/memory.h"
 #include "store/migrations.h"
+#include "store/tool_internal.h"
 #include "store/tool_statements.h"
 
 #include <errno.h>
@@ -136,14 +137,19 @@ static json_t *rows_json(const PGresult *result)
     return rows;
 }
 
+json_t *tool_query(struct store_tool *tool, const char *sql, const char *const *parameters,
+                   size_t count, char ret_error[static STORE_ERROR_SIZE])
+{
+    _cleanup_(result_done) PGresult *result = run(tool, sql, parameters, count, ret_error);
+    return result ? rows_json(result) : NULL;
+}
+
 json_t *store_tool_run(struct store_tool *tool, const char *name, const char *const *parameters,
                        size_t count, char ret_error[static STORE_ERROR_SIZE])
 {
     const struct tool_statement *statement = tool_statement_find(name);
     assert(statement && statement->parameters == count);
-    _cleanup_(result_done) PGresult *result =
-        run(tool, statement->sql, parameters, count, ret_error);
-    return result ? rows_json(result) : NULL;
+    return tool_query(tool, statement->sql, parameters, count, ret_error);
 }
 
 /* The migrations are applied under this lock, one program at a time. */

@@ -36,6 +36,9 @@ int command_revoke(struct invocation *invocation);
 int command_ca_init(struct invocation *invocation);
 int command_ca_server(struct invocation *invocation);
 
+/* audit.c */
+int command_audit(struct invocation *invocation);
+
 /* txn.c */
 int command_txn_show(struct invocation *invocation);
 int command_txn_list(struct invocation *invocation);

@@ -24,7 +24,7 @@ struct command {
     const char *name;     /* "integrator add"; or one word */
     const char *operands; /* as shown in the help: "NAME", "INTEGRATOR VM_ID..." */
     size_t operands_min, operands_max;
-    bool database; /* needs one */
+    int database; /* 0: needs none; else the exit status when it cannot be reached */
     int (*run)(struct invocation *invocation);
     const char *help; /* one line */
     const char *options[COMMAND_OPTIONS_MAX];
