@@ -30,6 +30,7 @@ static const size_t TEXTS[] = {
     offsetof(struct fleet_machine, operator_name),
     offsetof(struct fleet_machine, operator_contact_number),
     offsetof(struct fleet_machine, photo_url),
+    offsetof(struct fleet_machine, doubt_policy),
 };
 
 static char **text_of(struct fleet_machine *machine, size_t i)
@@ -79,6 +80,7 @@ static void copy_texts(struct fleet_machine *machine, const struct store_machine
     machine->operator_name = memory_text(row->operator_name);
     machine->operator_contact_number = memory_text(row->operator_contact_number);
     machine->photo_url = memory_text(row->photo_url);
+    machine->doubt_policy = memory_text(row->doubt_policy);
 }
 
 static void copy_credentials(struct fleet_machine *machine, const struct store_machine_row *row)

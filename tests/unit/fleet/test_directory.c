@@ -183,6 +183,27 @@ START_TEST(a_keypad_answers_which_keys_there_are)
 }
 END_TEST
 
+START_TEST(the_policy_of_a_machines_group_is_known_and_a_change_of_it_is_told)
+{
+    fleet_directory_refresh(directory, NULL);
+    struct store_machine_row one = machine("VM-1"), two = machine("VM-2");
+    one.doubt_policy = "hold";
+    row(&one);
+    row(&two);
+    end(STORE_APPLIED);
+    ck_assert_str_eq(fleet_directory_find(directory, "VM-1")->doubt_policy, "hold");
+    ck_assert_ptr_null(fleet_directory_find(directory, "VM-2")->doubt_policy);
+    fleet_directory_refresh(directory, NULL); /* as after a change of the group */
+    one.doubt_policy = NULL;
+    row(&one);
+    row(&two);
+    end(STORE_APPLIED);
+    ck_assert_int_eq(changed_count, 1);
+    ck_assert_str_eq(changed, "VM-1");
+    ck_assert_ptr_null(fleet_directory_find(directory, "VM-1")->doubt_policy);
+}
+END_TEST
+
 START_TEST(answers_may_come_after_the_end)
 {
     fleet_directory_refresh(directory, NULL);
@@ -207,6 +228,7 @@ int main(void)
     tcase_add_test(tests, a_failure_keeps_what_was_known);
     tcase_add_test(tests, a_change_during_a_reading_is_read_again);
     tcase_add_test(tests, a_keypad_answers_which_keys_there_are);
+    tcase_add_test(tests, the_policy_of_a_machines_group_is_known_and_a_change_of_it_is_told);
     tcase_add_test(tests, answers_may_come_after_the_end);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
