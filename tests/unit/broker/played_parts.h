@@ -146,7 +146,7 @@ size_t outbound_pending(const struct outbound *outbound UNUSED)
 #define OFFLINE_GRACE_MS 40
 
 /* A gateway that has not heard of its store yet. */
-static void play_open(void)
+static UNUSED void play_open(void)
 {
     memset(&played, 0, sizeof played);
     memset(&told, 0, sizeof told);
@@ -192,7 +192,7 @@ static UNUSED void play_begin(void)
     ck_assert(broker_ready(played.broker));
 }
 
-static void play_end(void)
+static UNUSED void play_end(void)
 {
     broker_free(&played.broker);
     uv_run(&played.loop, UV_RUN_DEFAULT);
@@ -206,7 +206,7 @@ static void play_end(void)
         free(question);
 }
 
-static void run_for(int64_t duration_ms)
+static UNUSED void run_for(int64_t duration_ms)
 {
     int64_t end = clock_monotonic_ms() + duration_ms;
     while (clock_monotonic_ms() < end) {
@@ -216,7 +216,7 @@ static void run_for(int64_t duration_ms)
 }
 
 /* A row that the machine's next arrival finds in the database. */
-static void row_in(enum txn_state state, enum txn_timer timer, int64_t left_ms)
+static UNUSED void row_in(enum txn_state state, enum txn_timer timer, int64_t left_ms)
 {
     played.has_row = true;
     played.row = (struct txn_record){.id = 7,
@@ -240,18 +240,18 @@ static void row_in(enum txn_state state, enum txn_timer timer, int64_t left_ms)
     played.row.paid_ms = 1;
 }
 
-static void arrive(uint64_t connection)
+static UNUSED void arrive(uint64_t connection)
 {
     played.link.arrived(played.broker, "vm", connection, NULL);
 }
 
-static void go(uint64_t connection, enum link_down_reason reason)
+static UNUSED void go(uint64_t connection, enum link_down_reason reason)
 {
     played.link_is_up = false;
     played.link.gone(played.broker, "vm", connection, reason);
 }
 
-static void hello(uint64_t connection, int64_t session, int64_t request, const char *journal)
+static UNUSED void hello(uint64_t connection, int64_t session, int64_t request, const char *journal)
 {
     struct machine_reply reply = {.op = MACHINE_OP_HELLO,
                                   .ok = true,
@@ -324,7 +324,7 @@ static UNUSED void settle(void)
 }
 
 /* The row as the broker has it; NULL: none lives. */
-static const struct live *live_of_vm(void)
+static UNUSED const struct live *live_of_vm(void)
 {
     const struct machine *machine = broker_machine_find(played.broker, "vm");
     return machine ? machine->live : NULL;

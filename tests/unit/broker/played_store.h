@@ -25,6 +25,7 @@ struct question {
     bool effects; /* of an event without a transaction; then: */
     int64_t scale, decimals, max_response_s, mark, event_seq;
     char planogram[200], keypad[200], firmware[40], event_name[40];
+    int64_t cancelled; /* the callback that its commit takes from the queue; 0: none */
     size_t callback_count;
     char bodies[STORE_STEP_CALLBACKS_MAX][200];
     int64_t callback_txns[STORE_STEP_CALLBACKS_MAX];
@@ -91,7 +92,7 @@ static struct {
 /* Time that has not passed, but counts: timers of the loop do not hear of it. */
 static int64_t skipped_ns;
 
-static int64_t skipping_clock(void *arg UNUSED)
+static UNUSED int64_t skipping_clock(void *arg UNUSED)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -105,12 +106,12 @@ static UNUSED void skip_ms(int64_t duration_ms)
     clock_replace(&SOURCE);
 }
 
-static int64_t now_ms(void)
+static UNUSED int64_t now_ms(void)
 {
     return clock_monotonic_ms() + 1000000;
 }
 
-static struct question *ask(void *arg)
+static UNUSED struct question *ask(void *arg)
 {
     struct question *question = memory_zero(1, sizeof *question);
     question->arg = arg;
@@ -118,8 +119,8 @@ static struct question *ask(void *arg)
     return question;
 }
 
-static struct question *ask_step(const struct store_txn_step *step, store_txn_cb *callback,
-                                 void *arg)
+static UNUSED struct question *ask_step(const struct store_txn_step *step, store_txn_cb *callback,
+                                        void *arg)
 {
     struct question *question = ask(arg);
     question->event = step->event;
@@ -127,6 +128,7 @@ static struct question *ask_step(const struct store_txn_step *step, store_txn_cb
     question->step = callback;
     question->adjusts = step->adjusts;
     question->callback_count = step->callback_count;
+    question->cancelled = step->cancel_callback_id;
     snprintf(question->evidence, sizeof question->evidence, "%s",
              step->evidence ? step->evidence : "");
     for (size_t i = 0; i < step->callback_count; i++) {
@@ -137,12 +139,12 @@ static struct question *ask_step(const struct store_txn_step *step, store_txn_cb
 }
 
 /* What the oldest open question is about; TXN_EVENT_NONE: no step, or none open. */
-static enum txn_event asked(void)
+static UNUSED enum txn_event asked(void)
 {
     return played.questions ? played.questions->event : TXN_EVENT_NONE;
 }
 
-static void answer_load(const struct question *question, enum store_outcome outcome)
+static UNUSED void answer_load(const struct question *question, enum store_outcome outcome)
 {
     struct store_live_row row = {.txn = &played.row,
                                  .rename_unconfirmed = played.rename_unconfirmed};
@@ -151,7 +153,7 @@ static void answer_load(const struct question *question, enum store_outcome outc
     question->load(question->arg, outcome, NULL);
 }
 
-static void answer_own(const struct question *question, enum store_outcome outcome)
+static UNUSED void answer_own(const struct question *question, enum store_outcome outcome)
 {
     struct store_machine_owned owned = {.mark = -1};
     if (played.own_told)
@@ -161,7 +163,7 @@ static void answer_own(const struct question *question, enum store_outcome outco
     question->own(question->arg, outcome, &owned);
 }
 
-static void answer_outbox(const struct question *question, enum store_outcome outcome)
+static UNUSED void answer_outbox(const struct question *question, enum store_outcome outcome)
 {
     if (outcome == STORE_APPLIED) {
         struct store_callback_row filler = {
@@ -177,13 +179,14 @@ static void answer_outbox(const struct question *question, enum store_outcome ou
 }
 
 /* Answers the oldest open question. */
-static void answer(enum store_outcome outcome)
+static UNUSED void answer(enum store_outcome outcome)
 {
     struct question *question = played.questions;
     ck_assert_ptr_nonnull(question);
     DL_DELETE(played.questions, question);
     struct store_txn_result result = {.txn_id = question->txn.predecessor_id ? 8 : 7,
-                                      .callback_ids = {1, 2}};
+                                      .callback_ids = {1, 2},
+                                      .cancelled = question->cancelled != 0};
     if (question->step)
         question->step(question->arg, outcome, &result);
     else if (question->find)
@@ -199,7 +202,7 @@ static void answer(enum store_outcome outcome)
     free(question);
 }
 
-static void answer_all(void)
+static UNUSED void answer_all(void)
 {
     while (played.questions)
         answer(STORE_APPLIED);
@@ -296,7 +299,7 @@ void store_machine_own(struct store *store UNUSED, const char *vm_id UNUSED,
     ask(arg)->own = callback;
 }
 
-static void copy_text(char *to, size_t size, const char *from)
+static UNUSED void copy_text(char *to, size_t size, const char *from)
 {
     snprintf(to, size, "%s", from ? from : "");
 }
