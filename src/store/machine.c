@@ -32,6 +32,7 @@ static void row_read(const PGresult *rows, int row, struct store_machine_row *re
         .price_max = row_integer(rows, row, 20),
         .owner_instance = row_integer(rows, row, 21),
         .owner_epoch = row_integer(rows, row, 22),
+        .doubt_policy = row_text(rows, row, 23),
     };
 }
 

@@ -10,9 +10,11 @@
             "\"\n.byte 0\n.previous\n")
 
 EMBED(migration_0001, "0001_core.sql");
+EMBED(migration_0002, "0002_outcomes.sql");
 
 static const struct store_migration MIGRATIONS[] = {
     {1, "core", migration_0001},
+    {2, "outcomes", migration_0002},
 };
 
 const struct store_migration *store_migrations(size_t *ret_count)

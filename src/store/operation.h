@@ -5,6 +5,7 @@
 #define VENDGATE_STORE_OPERATION_H
 
 #include "base/buffer.h"
+#include "store/answer.h"
 #include "store/callback.h"
 #include "store/machine.h"
 #include "store/people.h"
@@ -42,6 +43,7 @@ struct operation {
         store_txn_cb *txn;
         store_txn_found_cb *found;
         store_txn_row_cb *txn_row;
+        store_txn_status_cb *txn_status;
         store_machine_row_cb *machine_row;
         store_machine_owned_cb *owned;
         store_done_cb *done;
@@ -49,6 +51,7 @@ struct operation {
         store_key_row_cb *key_row;
         store_grant_row_cb *grant_row;
         store_callback_row_cb *callback_row;
+        store_answer_cb *answer;
         struct store *store;
     } callback;
     void *arg;

@@ -17,27 +17,34 @@
     "tiibtiii"          /* $21 timer .. $28 created_ms */                                          \
     "iitttj"            /* $29 owner epoch, $30 step, $31 from, $32 event, $33 actor, $34 evidence */ \
     "tiiiytiiI"         /* $35 machine event's name, $36 epoch, $37 seq, $38 time, $39 raw, $40 problem, $41-$43 state */ \
-    "TTIITIBi"          /* $44 kinds .. $50 renames, $51 callback to cancel */
+    "TTIITIBi"          /* $44 kinds .. $50 renames, $51 callback to cancel */                     \
+    "iiIt"              /* $52 keys' number, $53 and digest, $54 the callbacks' transactions, $55 what a note adjusts */
+/* And what STATEMENT_TXN_SUCCEED says of the former row. */
+#define SUCCEED_TYPES                                                                              \
+    STEP_TYPES                                                                                     \
+    "iiittti"           /* $56 id, $57 version, $58 lane sequence, $59 from, $60 to, $61 closed by, $62 code */
 
-/* One row if this process and (unless $29 is 0) its hold on the machine are current. */
+/* One row if this process and (unless $29 is 0) its hold on the machine are current; with the head of the
+ * machine's chain, which nobody else can move until the commit. */
 #define OWNED_START                                                                                \
-    "WITH owned AS (SELECT m.vm_id FROM gateway_instance g, machine m"
-#define OWNED_END                                                                                  \
-    "  WHERE g.instance_id = $1 AND g.epoch = $2 AND m.vm_id = $6"                                 \
-    "    AND m.owner_instance = $1 AND m.owner_epoch = $29"
-#define OWNED OWNED_START OWNED_END "  FOR SHARE OF m),"
+    "WITH owned AS (SELECT vm_id, s.chain_hash FROM gateway_instance g, machine m"                 \
+    "    JOIN machine_link_state s USING (vm_id)"                                                  \
+    "  WHERE g.instance_id = $1 AND g.epoch = $2 AND vm_id = $6"
+#define OWNER " AND m.owner_instance = $1 AND m.owner_epoch = $29"
+#define OWNED_END "  FOR SHARE OF m FOR NO KEY UPDATE OF s),"
+#define OWNED OWNED_START OWNER OWNED_END
 /* The same, and the event's number must be new. */
 #define OWNED_SAID                                                                                 \
-    OWNED_START " JOIN machine_link_state s USING (vm_id)" OWNED_END                               \
+    OWNED_START OWNER                                                                              \
     "    AND ($37 IS NULL OR $36 <> s.event_epoch OR ($37 > s.mark AND $37 <> ALL (s.above)))"     \
-    "  FOR SHARE OF m),"
+    OWNED_END
 
 /* What a step entails comes from `moved` (txn_id, version), which has one row if it applies. First what it owes: callbacks, their queue,
  * and a callback taken back. */
 #define CALLS                                                                                      \
-    ", made AS (SELECT nextval('callback_id_seq') AS callback_id, moved.txn_id, c.*"               \
-    "   FROM moved, unnest($44, $45, $46, $47, $48, $49, $50) WITH ORDINALITY"                     \
-    "        AS c(kind, webhook_id, lane, lane_sequence, body, expires_ms, renames, n)),"          \
+    ", made AS (SELECT nextval('callback_id_seq') AS callback_id, coalesce(nullif(c.whose, 0), moved.txn_id) AS txn_id, c.*" \
+    "   FROM moved, unnest($44, $45, $46, $47, $48, $49, $50, $54) WITH ORDINALITY"                \
+    "        AS c(kind, webhook_id, lane, lane_sequence, body, expires_ms, renames, whose, n)),"   \
     " stored AS (INSERT INTO callback (callback_id, created_at, integrator_id, txn_id, kind, webhook_id, lane, lane_sequence," \
     "     renames, expires_at, body)"                                                              \
     "   SELECT callback_id, now(), $4, txn_id, kind, webhook_id, lane, lane_sequence, renames,"    \
@@ -49,64 +56,112 @@
     " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"  \
     "   SELECT callback_id, 0, now(), $1, 'cancelled' FROM cancelled)"
 
+/* The journal's row, with its place in the chain of `owned`. */
+#define ENTRY(name, rows, previous, from, to, callback_ids, cancelled_id)                          \
+    ", " name "_entry AS (SELECT nextval('txn_event_id_seq') AS event_id, r.txn_id, r.version," \
+    "     coalesce(" previous ", '') AS previous, " callback_ids " AS callback_ids, " cancelled_id " AS cancelled_callback_id" \
+    "   FROM " rows "),"                                                                           \
+    " " name " AS (SELECT e.*, txn_event_hash(previous, event_id, now(), txn_id, $6, version, " from ", " to ", $32, $33, $34," \
+    "     callback_ids, cancelled_callback_id, $30, $1) AS chain_hash FROM " name "_entry e)"
+
 /* The machine's event and the state of its link. */
 #define SAID                                                                                       \
     ", said AS (INSERT INTO machine_event (vm_id, event_epoch, seq, told_at, name, raw, body_hash, problem, txn_id, step)" \
     "   SELECT $6, $36, $37, to_timestamp($38), $35, $39, sha256($39), $40, moved.txn_id, $30 FROM moved WHERE $35 IS NOT NULL)," \
-    " link AS (UPDATE machine_link_state s SET"                                                    \
+    " link AS (UPDATE machine_link_state s SET chain_hash = entry.chain_hash,"                     \
     "     event_epoch = CASE WHEN $36 >= s.event_epoch THEN $41 ELSE s.event_epoch END,"           \
     "     mark = CASE WHEN $36 >= s.event_epoch THEN $42 ELSE s.mark END,"                         \
     "     above = CASE WHEN $36 >= s.event_epoch THEN $43 ELSE s.above END,"                       \
     "     last_event_at = CASE WHEN $36 >= s.event_epoch THEN now() ELSE s.last_event_at END,"     \
     "     approval_n = greatest(s.approval_n, $19)"                                                \
-    "   FROM moved WHERE s.vm_id = $6 AND ($36 >= s.event_epoch OR $19 > s.approval_n))"
+    "   FROM entry WHERE s.vm_id = $6)"
+#define SAID_NOTHING                                                                               \
+    ", link AS (UPDATE machine_link_state s SET chain_hash = entry.chain_hash FROM entry WHERE s.vm_id = $6)"
 
 /* The journal, always; its row is the answer. */
-#define JOURNAL(callback_ids, cancelled_id)                                                        \
-    " INSERT INTO txn_event (txn_id, version, from_state, to_state, event, actor, evidence, step, instance_id," \
-    "     callback_ids, cancelled_callback_id)"                                                    \
-    "   SELECT moved.txn_id, moved.version, $31, $8, $32, $33, $34, $30, $1, " callback_ids ", " cancelled_id " FROM moved" \
-    "   RETURNING txn_id, callback_ids, cancelled_callback_id"
-#define JOURNAL_ALONE JOURNAL("'{}'", "NULL")
-#define JOURNAL_CALLS                                                                              \
-    JOURNAL("ARRAY(SELECT callback_id FROM made ORDER BY n)", "(SELECT callback_id FROM cancelled)")
+#define JOURNAL_INSERT(entry, from, to)                                                            \
+    "INSERT INTO txn_event (event_id, at, txn_id, vm_id, version, from_state, to_state, event, actor, evidence, step," \
+    "     instance_id, callback_ids, cancelled_callback_id, chain_hash)"                           \
+    "   SELECT event_id, now(), txn_id, $6, version, " from ", " to ", $32, $33, $34, $30,"        \
+    "     $1, callback_ids, cancelled_callback_id, chain_hash FROM " entry
+#define JOURNAL " " JOURNAL_INSERT("entry", "$31", "$8") " RETURNING txn_id, callback_ids, cancelled_callback_id"
+
+#define NO_CALLS "'{}'::bigint[]"
+#define CALLS_MADE "ARRAY(SELECT callback_id FROM made ORDER BY n)"
+#define NONE_CANCELLED "NULL::bigint"
+#define CALL_CANCELLED "(SELECT callback_id FROM cancelled)"
+#define STEP_ENTRY(callback_ids, cancelled_id)                                                     \
+    ENTRY("entry", "moved r LEFT JOIN owned ON true", "owned.chain_hash", "$31", "$8", callback_ids, cancelled_id)
+#define ENTRY_ALONE STEP_ENTRY(NO_CALLS, NONE_CANCELLED)
+#define ENTRY_CALLS STEP_ENTRY(CALLS_MADE, CALL_CANCELLED)
 
 /* A statement without the parts that a step does not need costs a fraction of the whole one, so there are four of each kind. */
-#define STEP_VARIANTS(statement, name, moved)                                                      \
-    [statement] = {name, ON_STEPS, true, STEP_TYPES, OWNED moved JOURNAL_ALONE},                   \
-    [(statement) + STEP_SAYS] = {name "_said", ON_STEPS, true, STEP_TYPES, OWNED_SAID moved SAID JOURNAL_ALONE}, \
-    [(statement) + STEP_CALLS] = {name "_calls", ON_STEPS, true, STEP_TYPES, OWNED moved CALLS JOURNAL_CALLS}, \
+#define STEP_VARIANTS(statement, name, owned, owned_said, moved)                                   \
+    [statement] = {name, ON_STEPS, true, STEP_TYPES, owned moved ENTRY_ALONE SAID_NOTHING JOURNAL}, \
+    [(statement) + STEP_SAYS] = {name "_said", ON_STEPS, true, STEP_TYPES, owned_said moved ENTRY_ALONE SAID JOURNAL}, \
+    [(statement) + STEP_CALLS] = {name "_calls", ON_STEPS, true, STEP_TYPES,                       \
+                                  owned moved CALLS ENTRY_CALLS SAID_NOTHING JOURNAL},             \
     [(statement) + STEP_CALLS + STEP_SAYS] = {name "_said_calls", ON_STEPS, true, STEP_TYPES,      \
-                                              OWNED_SAID moved CALLS SAID JOURNAL_CALLS}
+                                              owned_said moved CALLS ENTRY_CALLS SAID JOURNAL}
 
-#define TXN_INSERT                                                                                 \
+/* The former row's entry comes first in the chain; the callbacks are the new row's, the one taken back was the former's. */
+#define SUCCEED_VARIANT(variant, name, owned, calls, callback_ids, cancelled_id, said)             \
+    [STATEMENT_TXN_SUCCEED + (variant)] = {name, ON_STEPS, true, SUCCEED_TYPES,                    \
+        owned FORMER calls                                                                         \
+        ENTRY("ended", "former r, owned", "owned.chain_hash", "$59", "$60", NO_CALLS, cancelled_id)  \
+        ENTRY("entry", "moved r, ended", "ended.chain_hash", "$31", "$8", callback_ids, NONE_CANCELLED) \
+        ", journalled AS (" JOURNAL_INSERT("ended", "$59", "$60") ")" said                         \
+        " " JOURNAL_INSERT("entry", "$31", "$8") " RETURNING txn_id, callback_ids, " cancelled_id}
+
+#define TXN_INSERT(predecessor)                                                                    \
     "INSERT INTO txn (txn_id, integrator_id, ref, vm_id, session, state, version, balance, request, item, selection, price," \
     "     surcharge, discount, amount, approval, approval_n, journal, timer, deadline_at, lane_sequence, lock_answered," \
-    "     closed_by, outcome_code, paid_at, created_at, last_step)"                                \
+    "     closed_by, outcome_code, paid_at, created_at, last_step, keys_n, keys_digest, predecessor_id)" \
     "   SELECT id.txn_id, $4, $5, $6, coalesce(nullif($7, 0), id.txn_id), $8, $9, $10, $11, $12, $13, $14," \
     "     $15, $16, $17, $18, $19, $20, $21, from_unix_ms($22), $23, $24,"                         \
-    "     $25, $26::integer, from_unix_ms($27), coalesce(from_unix_ms($28), now()), $30 FROM id"   \
-    "   ON CONFLICT DO NOTHING RETURNING txn_id, version"
+    "     $25, $26::integer, from_unix_ms($27), coalesce(from_unix_ms($28), now()), $30, $52, $53, " predecessor \
+    "   FROM id"
+
+/* The former row goes first: it makes room for a live one. Nothing can undo that afterwards, so whatever would refuse the
+ * new row is looked for before; what comes in between raises a unique_violation, and the statement runs again (flight.c). */
+#define FORMER                                                                                     \
+    " former AS (UPDATE txn t SET state = $60, version = $57, lane_sequence = $58, closed_by = $61," \
+    "     outcome_code = $62::integer, timer = NULL, deadline_at = NULL, last_step = $30, updated_at = now()" \
+    "   FROM owned WHERE t.txn_id = $56 AND t.vm_id = owned.vm_id AND t.version = $57 - 1 AND t.state = $59" \
+    "     AND t.integrator_id = $4 AND t.session = $7"                                             \
+    "     AND NOT EXISTS (SELECT FROM txn x WHERE x.integrator_id = $4 AND x.ref = $5)"            \
+    "     AND NOT EXISTS (SELECT FROM txn x WHERE x.vm_id = $6 AND x.live AND x.txn_id <> $56)"    \
+    "     AND NOT EXISTS (SELECT FROM txn x WHERE x.predecessor_id = $56)"                         \
+    "   RETURNING t.txn_id, t.version),"                                                           \
+    " id AS (SELECT nextval('txn_id_seq') AS txn_id FROM former),"                                 \
+    " moved AS (" TXN_INSERT("$56") " RETURNING txn_id, version)"
 
 #define TXN_COLUMNS                                                                                \
     "t.txn_id, t.integrator_id, t.ref, coalesce(t.vm_id, ''), t.session, t.state::text, t.version, t.balance, t.request," \
     " t.item, t.selection, t.price, t.surcharge, t.discount, t.amount, coalesce(t.approval, ''), t.approval_n, t.journal," \
     " coalesce(t.timer, 'none'), coalesce(unix_ms(t.deadline_at), 0), t.lane_sequence, t.lock_answered," \
-    " coalesce(t.closed_by, ''), t.outcome_code, unix_ms(t.created_at), coalesce(unix_ms(t.paid_at), 0)"
+    " coalesce(t.closed_by, ''), t.outcome_code, unix_ms(t.created_at), coalesce(unix_ms(t.paid_at), 0)," \
+    " t.keys_n, t.keys_digest, coalesce(t.predecessor_id, 0), coalesce(p.ref, ''), coalesce(p.state = 'CLOSED', false)," \
+    " coalesce((SELECT s.ref FROM txn s WHERE s.predecessor_id = t.txn_id), '')"
+#define TXN_FROM " FROM txn t LEFT JOIN txn p ON p.txn_id = t.predecessor_id"
 
-/* The newest /txn/request of `t` that is still owed. */
-#define TXN_BESIDE                                                                           \
+/* The newest /txn/request of `t` that is still owed, an event that nobody could read, and whether the integrator may know
+ * only the former ref. */
+#define TXN_BESIDE                                                                                 \
     ", coalesce((SELECT max(q.callback_id) FROM callback_queue q"                                  \
     "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)" \
-    ", EXISTS (SELECT FROM txn_event j WHERE j.txn_id = t.txn_id AND j.evidence ? 'unreadable')"
+    ", EXISTS (SELECT FROM txn_event j WHERE j.txn_id = t.txn_id AND j.evidence ? 'unreadable')"   \
+    ", t.predecessor_id IS NOT NULL AND t.paid_at IS NULL AND NOT EXISTS ("                        \
+    "     SELECT FROM callback c JOIN callback_attempt a USING (callback_id)"                      \
+    "     WHERE c.txn_id = t.txn_id AND c.kind = '/txn/request' AND a.fate IN ('delivered', 'implied'))"
 
 #define MACHINE_SELECT                                                                             \
     "SELECT m.vm_id, m.enabled, m.allow_tool, m.out_of_service, m.address, m.business_address, m.company_external_name," \
     "     m.operator_name, m.operator_contact_number, m.photo_url, c.digests[1], c.digests[2],"    \
     "     (SELECT digest FROM machine_credential k WHERE k.vm_id = m.vm_id AND k.kind = 'token' AND k.enabled)," \
     "     m.keypad::text, m.firmware, m.model, m.currency, m.scale, m.decimals, m.max_response_s, m.price_max," \
-    "     coalesce(m.owner_instance, 0), m.owner_epoch"                                            \
-    " FROM machine m, LATERAL (SELECT array_agg(k.digest ORDER BY k.credential_id) AS digests FROM machine_credential k" \
+    "     coalesce(m.owner_instance, 0), m.owner_epoch, b.doubt_policy"                            \
+    " FROM machine m LEFT JOIN machine_group b USING (group_id), LATERAL (SELECT array_agg(k.digest ORDER BY k.credential_id) AS digests FROM machine_credential k" \
     "     WHERE k.vm_id = m.vm_id AND k.kind = 'certificate' AND k.enabled) c"
 
 /* $3 vm_id, $4 owner epoch */
@@ -140,38 +195,74 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
-    STEP_VARIANTS(STATEMENT_TXN_BEGIN, "txn_begin",
+    STEP_VARIANTS(STATEMENT_TXN_BEGIN, "txn_begin", OWNED, OWNED_SAID,
         " id AS (SELECT nextval('txn_id_seq') AS txn_id FROM owned),"
-        " moved AS (" TXN_INSERT ")"),
-    STEP_VARIANTS(STATEMENT_TXN_ADVANCE, "txn_advance",
+        " moved AS (" TXN_INSERT("NULL::bigint") " ON CONFLICT DO NOTHING RETURNING txn_id, version)"),
+    STEP_VARIANTS(STATEMENT_TXN_ADVANCE, "txn_advance", OWNED, OWNED_SAID,
         " moved AS (UPDATE txn t SET state = $8, version = $9, balance = $10, request = $11, item = $12, selection = $13,"
         "     price = $14, surcharge = $15, discount = $16, amount = $17, approval = $18, approval_n = $19, journal = $20,"
         "     timer = $21, deadline_at = from_unix_ms($22), lane_sequence = $23, lock_answered = $24, closed_by = $25,"
-        "     outcome_code = $26::integer, paid_at = from_unix_ms($27), last_step = $30, updated_at = now()"
+        "     outcome_code = $26::integer, paid_at = from_unix_ms($27), last_step = $30, updated_at = now(),"
+        "     keys_n = $52, keys_digest = $53"
         "   FROM owned WHERE t.txn_id = $3 AND t.vm_id = owned.vm_id AND t.version = $9 - 1 AND t.state = $31"
         "   RETURNING t.txn_id, t.version)"),
     /* Without an owner epoch no machine is held: a note of what an integrator said. */
     STEP_VARIANTS(STATEMENT_TXN_NOTE, "txn_note",
+        OWNED_START " AND ($29 = 0 OR m.owner_instance = $1 AND m.owner_epoch = $29)" OWNED_END, OWNED_SAID,
         " moved AS (SELECT t.txn_id, t.version FROM txn t, gateway_instance g WHERE t.txn_id = $3"
-        "     AND g.instance_id = $1 AND g.epoch = $2 AND ($29 = 0 OR EXISTS (SELECT FROM owned)))"),
+        "     AND g.instance_id = $1 AND g.epoch = $2 AND ($29 = 0 OR EXISTS (SELECT FROM owned))),"
+        " adjusted AS (INSERT INTO txn_adjustment (txn_id, step, says, outcome, evidence)"
+        "   SELECT txn_id, $30, $55, $8, $34 FROM moved WHERE $55 IS NOT NULL ON CONFLICT (txn_id, says) DO NOTHING)"),
+    SUCCEED_VARIANT(0, "txn_succeed", OWNED, "", NO_CALLS, NONE_CANCELLED, SAID_NOTHING),
+    SUCCEED_VARIANT(STEP_SAYS, "txn_succeed_said", OWNED_SAID, "", NO_CALLS, NONE_CANCELLED, SAID),
+    SUCCEED_VARIANT(STEP_CALLS, "txn_succeed_calls", OWNED, CALLS, CALLS_MADE, CALL_CANCELLED, SAID_NOTHING),
+    SUCCEED_VARIANT(STEP_CALLS + STEP_SAYS, "txn_succeed_said_calls", OWNED_SAID, CALLS, CALLS_MADE, CALL_CANCELLED, SAID),
     [STATEMENT_TXN_SPEND] = {"txn_spend", ON_STEPS, true, STEP_TYPES,
         "WITH id AS (SELECT nextval('txn_id_seq') AS txn_id FROM gateway_instance g"
         "     WHERE g.instance_id = $1 AND g.epoch = $2),"
-        " moved AS (" TXN_INSERT ")"
-        JOURNAL_ALONE},
+        " moved AS (" TXN_INSERT("NULL::bigint") " ON CONFLICT DO NOTHING RETURNING txn_id, version)"
+        ENTRY("entry", "moved r", "''::bytea", "$31", "$8", NO_CALLS, NONE_CANCELLED)
+        JOURNAL},
     /* Whether an uncertain step was committed: its random number stands in the journal. */
     [STATEMENT_TXN_PROBE] = {"txn_probe", ON_STEPS, true, STEP_TYPES,
         "SELECT txn_id, callback_ids, cancelled_callback_id FROM txn_event"
         " WHERE txn_id = CASE WHEN $3 <> 0 THEN $3 ELSE (SELECT txn_id FROM txn WHERE integrator_id = $4 AND ref = $5) END"
-        "   AND step = $30 AND at > now() - interval '2 days'"},
+        "   AND step = $30"},
+    [STATEMENT_TXN_SUCCEED_PROBE] = {"txn_succeed_probe", ON_STEPS, true, SUCCEED_TYPES,
+        "SELECT e.txn_id, e.callback_ids, former.cancelled_callback_id FROM txn_event e JOIN txn_event former USING (step)"
+        " WHERE e.txn_id = (SELECT txn_id FROM txn WHERE integrator_id = $4 AND ref = $5)"
+        "   AND e.step = $30 AND former.txn_id = $56"},
     [STATEMENT_TXN_FIND] = {"txn_find", ON_STEPS, false, "iiit",
-        "SELECT " TXN_COLUMNS " FROM txn t WHERE t.integrator_id = $3 AND t.ref = $4"},
+        "SELECT " TXN_COLUMNS TXN_FROM " WHERE t.integrator_id = $3 AND t.ref = $4"},
     [STATEMENT_TXN_FIND_APPROVAL] = {"txn_find_approval", ON_STEPS, false, "iitt",
-        "SELECT " TXN_COLUMNS " FROM txn t WHERE t.approval = $4 AND t.vm_id = $3"},
+        "SELECT " TXN_COLUMNS TXN_FROM " WHERE t.approval = $4 AND t.vm_id = $3"},
+    [STATEMENT_TXN_FIND_ID] = {"txn_find_id", ON_STEPS, false, "iii",
+        "SELECT " TXN_COLUMNS TXN_FROM " WHERE t.txn_id = $3"},
+    [STATEMENT_TXN_STATUS] = {"txn_status", ON_STEPS, false, "iiit",
+        "SELECT json_build_object('txnRef', t.ref, 'vm_id', coalesce(t.vm_id, ''), 'state', t.state, 'final', NOT t.live,"
+        "     'selection', t.selection, 'item', t.item, 'price', t.price, 'surcharge', t.surcharge, 'discount', t.discount,"
+        "     'amount', t.amount, 'balance', t.balance, 'created', unix_ms(t.created_at) / 1000,"
+        "     'paid', unix_ms(t.paid_at) / 1000, 'deadline', unix_ms(t.deadline_at) / 1000,"
+        "     'timer', coalesce(t.timer, 'none'), 'code', CASE t.outcome_code WHEN 0 THEN '' ELSE t.outcome_code::text END,"
+        "     'predecessor_ref', p.ref, 'new_txn_ref', (SELECT s.ref FROM txn s WHERE s.predecessor_id = t.txn_id),"
+        "     'adjustments', (SELECT coalesce(json_agg(json_build_object('time', unix_ms(a.at), 'says', a.says)"
+        "         ORDER BY a.adjustment_id), '[]') FROM txn_adjustment a WHERE a.txn_id = t.txn_id),"
+        "     'callbacks', (SELECT coalesce(json_agg(json_build_object('kind', c.kind, 'webhook_id', c.webhook_id,"
+        "         'created', unix_ms(c.created_at) / 1000,"
+        "         'state', CASE WHEN q.parked THEN 'parked' WHEN q.callback_id IS NOT NULL THEN 'waiting' ELSE h.fate END,"
+        "         'attempts', h.attempts) ORDER BY c.callback_id), '[]')"
+        "       FROM callback c LEFT JOIN callback_queue q USING (callback_id), LATERAL ("
+        "         SELECT count(*) FILTER (WHERE a.number > 0) AS attempts, max(a.fate) FILTER (WHERE a.fate <> 'pending') AS fate"
+        "         FROM callback_attempt a WHERE a.callback_id = c.callback_id) h"
+        "       WHERE c.txn_id = t.txn_id AND c.integrator_id = t.integrator_id),"
+        "     'timeline', (SELECT coalesce(json_agg(json_build_object('time', unix_ms(e.at), 'event', e.event,"
+        "         'from', e.from_state, 'to', e.to_state, 'actor', e.actor) ORDER BY e.event_id), '[]')"
+        "       FROM (SELECT * FROM txn_event j WHERE j.txn_id = t.txn_id ORDER BY j.event_id DESC LIMIT 200) e))::text"
+        TXN_FROM " WHERE t.integrator_id = $3 AND t.ref = $4"},
     [STATEMENT_TXN_LOAD_LIVE] = {"txn_load_live", ON_STEPS, false, "iit",
-        "SELECT " TXN_COLUMNS TXN_BESIDE " FROM txn t WHERE t.live AND t.vm_id = $3"},
+        "SELECT " TXN_COLUMNS TXN_BESIDE TXN_FROM " WHERE t.live AND t.vm_id = $3"},
     [STATEMENT_TXN_LOAD_OURS] = {"txn_load_ours", ON_STEPS, false, "ii",
-        "SELECT " TXN_COLUMNS TXN_BESIDE " FROM txn t JOIN machine m USING (vm_id)"
+        "SELECT " TXN_COLUMNS TXN_BESIDE TXN_FROM " JOIN machine m ON m.vm_id = t.vm_id"
         " WHERE t.live AND m.owner_instance = $1 ORDER BY t.txn_id"},
 
     [STATEMENT_MACHINE_LOAD] = {"machine_load", ON_STEPS, false, "iit", MACHINE_SELECT " WHERE m.vm_id = $3"},
@@ -214,7 +305,8 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " INSERT INTO machine_event (vm_id, event_epoch, seq, told_at, name, raw, body_hash, problem, step)"
         "   SELECT vm_id, $7, $8, to_timestamp($9), $6, $10, sha256($10), $11, $5 FROM fresh RETURNING 1"},
     [STATEMENT_MACHINE_EVENT_PROBE] = {"machine_event_probe", ON_STEPS, true, "iitiitiiiytiiIjjtttiiit",
-        "SELECT 1 FROM machine_event WHERE vm_id = $3 AND step = $5 AND received_at > now() - interval '2 days'"},
+        "SELECT 1 FROM machine_event WHERE vm_id = $3 AND event_epoch = $7 AND seq = $8 AND step = $5"
+        " UNION ALL SELECT 1 FROM machine_event WHERE $8 IS NULL AND vm_id = $3 AND event_epoch IS NULL AND step = $5"},
     [STATEMENT_MACHINE_EVENT_COMPARE] = {"machine_event_compare", ON_STEPS, false, "iitiiy",
         "SELECT bool_or(body_hash = sha256($6)) FROM machine_event WHERE vm_id = $3 AND event_epoch = $4 AND seq = $5"},
     [STATEMENT_MACHINE_JOURNAL_SAVE] = {"machine_journal_save", ON_STEPS, true, "iitit",
@@ -239,6 +331,18 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " JOIN integrator i USING (integrator_id) WHERE i.enabled AND k.revoked_at IS NULL ORDER BY k.key_id"},
     [STATEMENT_GRANT_LOAD] = {"grant_load", ON_STEPS, false, "ii",
         "SELECT integrator_id, vm_id FROM machine_grant ORDER BY integrator_id, vm_id"},
+
+    [STATEMENT_ANSWER_FIND] = {"answer_find", ON_STEPS, false, "iiit",
+        "SELECT true, integrator_id, key, path, body_sha256, status, body FROM idempotency_answer"
+        " WHERE integrator_id = $3 AND key = $4"},
+    /* $3 integrator, $4 key, $5 path, $6 digest, $7 status, $8 body. What stands is touched, so that it is returned even if it
+     * came after our snapshot; it is told from ours by its content, which makes a repeat harmless. */
+    [STATEMENT_ANSWER_SAVE] = {"answer_save", ON_STEPS, true, "iiitttit",
+        "INSERT INTO idempotency_answer AS a (integrator_id, key, path, body_sha256, status, body)"
+        " SELECT $3, $4, $5, $6, $7::integer, $8 FROM gateway_instance g WHERE g.instance_id = $1 AND g.epoch = $2"
+        " ON CONFLICT (integrator_id, key) DO UPDATE SET key = a.key"
+        " RETURNING (path, body_sha256, status, body) = ($5, $6, $7::integer, $8),"
+        "     integrator_id, key, path, body_sha256, status, body"},
 
     [STATEMENT_CALLBACK_LOAD] = {"callback_load", ON_STEPS, false, "iiii",
         "SELECT c.callback_id, c.integrator_id, coalesce(c.txn_id, 0), c.lane, c.lane_sequence, unix_ms(c.expires_at), c.kind,"

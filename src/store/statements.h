@@ -19,15 +19,19 @@ enum statement {
     STATEMENT_HEARTBEAT,
     STATEMENT_LISTEN,
     STATEMENT_PING,
-    /* transactions; each of the first three has variants, see STEP_SAYS */
+    /* transactions; each of the first four has variants, see STEP_SAYS */
     STATEMENT_TXN_BEGIN,
     STATEMENT_TXN_ADVANCE = STATEMENT_TXN_BEGIN + 4,
     STATEMENT_TXN_NOTE = STATEMENT_TXN_ADVANCE + 4,
-    STATEMENT_TXN_LAST_VARIANT = STATEMENT_TXN_NOTE + 3,
+    STATEMENT_TXN_SUCCEED = STATEMENT_TXN_NOTE + 4,
+    STATEMENT_TXN_LAST_VARIANT = STATEMENT_TXN_SUCCEED + 3,
     STATEMENT_TXN_SPEND,
     STATEMENT_TXN_PROBE,
+    STATEMENT_TXN_SUCCEED_PROBE,
     STATEMENT_TXN_FIND,
     STATEMENT_TXN_FIND_APPROVAL,
+    STATEMENT_TXN_FIND_ID,
+    STATEMENT_TXN_STATUS,
     STATEMENT_TXN_LOAD_LIVE,
     STATEMENT_TXN_LOAD_OURS,
     /* machines */
@@ -43,6 +47,9 @@ enum statement {
     STATEMENT_INTEGRATOR_LOAD,
     STATEMENT_KEY_LOAD,
     STATEMENT_GRANT_LOAD,
+    /* answers */
+    STATEMENT_ANSWER_FIND,
+    STATEMENT_ANSWER_SAVE,
     /* callbacks */
     STATEMENT_CALLBACK_LOAD,
     STATEMENT_CALLBACK_ATTEMPT,
@@ -60,7 +67,7 @@ enum {
     ON_NEWS = 4,
 };
 
-#define PARAMETERS_MAX 56
+#define PARAMETERS_MAX 64
 
 struct statement_info {
     const char *name;  /* its name in PostgreSQL and in metrics */

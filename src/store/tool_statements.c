@@ -6,9 +6,13 @@
 
 static const struct tool_statement STATEMENTS[] = {
     /* name, url, ca file, allow http, allow private, presented key, user, password, signing secret,
-     * api key's digest, basic user, basic digest */
-    {"integrator_add", 12,
-     "WITH i AS (INSERT INTO integrator (name) VALUES ($1) RETURNING integrator_id, name),"
+     * api key's digest, basic user, basic digest, allow rename, allow multi-vend, strict codes,
+     * doubt policy */
+    {"integrator_add", 16,
+     "WITH i AS (INSERT INTO integrator (name, allow_rename, allow_multi_vend, strict_codes, "
+     "doubt_policy)"
+     "       VALUES ($1, $13::boolean, $14::boolean, $15::boolean, coalesce($16, 'refund'))"
+     "       RETURNING integrator_id, name),"
      " e AS (INSERT INTO integrator_endpoint (integrator_id, callback_url, callback_ca_file, "
      "allow_http, allow_private,"
      "           present_api_key, present_user, present_password)"
@@ -41,6 +45,16 @@ static const struct tool_statement STATEMENTS[] = {
      "       (SELECT coalesce(json_agg(g.vm_id ORDER BY g.vm_id), '[]') FROM machine_grant g"
      "         WHERE g.integrator_id = i.integrator_id) AS machines"
      "  FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id) WHERE i.name = $1"},
+    /* name, allow rename, allow multi-vend, strict codes, doubt policy, amount max (NULL: as is) */
+    {"integrator_set", 6,
+     "UPDATE integrator SET allow_rename = coalesce($2::boolean, allow_rename),"
+     "       allow_multi_vend = coalesce($3::boolean, allow_multi_vend),"
+     "       strict_codes = coalesce($4::boolean, strict_codes),"
+     "       doubt_policy = coalesce($5, doubt_policy), amount_max = coalesce($6::bigint, "
+     "amount_max)"
+     " WHERE name = $1 RETURNING integrator_id AS id, name, allow_rename, allow_multi_vend, "
+     "strict_codes, doubt_policy,"
+     "       amount_max"},
     {"integrator_enable", 2,
      "UPDATE integrator SET enabled = $2::boolean WHERE name = $1 RETURNING integrator_id AS id, "
      "name, enabled"},
@@ -55,21 +69,40 @@ static const struct tool_statement STATEMENTS[] = {
      "k.revoked_at IS NULL"
      " RETURNING k.key_id AS key, k.kind, k.revoked_at"},
 
-    /* vm_id, allow_tool, operator, address, business address, company, contact, photo */
-    {"machine_add", 8,
+    /* vm_id, allow_tool, operator, address, business address, company, contact, photo, group */
+    {"machine_add", 9,
      "INSERT INTO machine (vm_id, allow_tool, operator_name, address, business_address, "
      "company_external_name,"
-     "                     operator_contact_number, photo_url)"
-     " VALUES ($1, $2::boolean, $3, $4, $5, $6, $7, $8) RETURNING vm_id, enabled, allow_tool"},
+     "                     operator_contact_number, photo_url, group_id)"
+     " VALUES ($1, $2::boolean, $3, $4, $5, $6, $7, $8, (SELECT group_id FROM machine_group WHERE "
+     "name = $9))"
+     " RETURNING vm_id, enabled, allow_tool, $9 AS \"group\""},
+    /* vm_id, operator, address, business address, company, contact, photo, price max (NULL: as is),
+     * whether the group changes, group (NULL: none) */
+    {"machine_set", 10,
+     "UPDATE machine m SET operator_name = coalesce($2, operator_name), address = coalesce($3, "
+     "address),"
+     "       business_address = coalesce($4, business_address),"
+     "       company_external_name = coalesce($5, company_external_name),"
+     "       operator_contact_number = coalesce($6, operator_contact_number),"
+     "       photo_url = coalesce($7, photo_url), price_max = coalesce($8::bigint, price_max),"
+     "       group_id = CASE WHEN $9::boolean THEN (SELECT group_id FROM machine_group WHERE name "
+     "= $10) ELSE group_id END"
+     " WHERE vm_id = $1 RETURNING vm_id, operator_name, operator_contact_number, "
+     "company_external_name, address,"
+     "       business_address, photo_url, price_max,"
+     "       (SELECT name FROM machine_group g WHERE g.group_id = m.group_id) AS \"group\""},
     {"machine_list", 0,
      "SELECT m.vm_id, m.enabled, s.online, s.presence_at AS since, t.state AS transaction, g.name "
      "AS owner, m.operator_name,"
-     "       m.model, m.firmware"
+     "       m.model, m.firmware, r.name AS \"group\""
      "  FROM machine m JOIN machine_link_state s USING (vm_id) LEFT JOIN txn t ON t.vm_id = "
      "m.vm_id AND t.live"
+     "  LEFT JOIN machine_group r USING (group_id)"
      "  LEFT JOIN gateway_instance g ON g.instance_id = m.owner_instance ORDER BY m.vm_id"},
     {"machine_show", 1,
-     "SELECT m.vm_id, m.enabled, m.out_of_service, m.allow_tool, m.created_at, m.operator_name, "
+     "SELECT m.vm_id, m.enabled, m.out_of_service, m.allow_tool, m.created_at, r.name AS "
+     "\"group\", r.doubt_policy, m.operator_name, "
      "m.operator_contact_number,"
      "       m.company_external_name, m.address, m.business_address, m.photo_url, m.price_max, "
      "m.model, m.firmware,"
@@ -86,7 +119,8 @@ static const struct tool_statement STATEMENTS[] = {
      "       (SELECT coalesce(json_agg(i.name ORDER BY i.name), '[]') FROM machine_grant r"
      "          JOIN integrator i USING (integrator_id) WHERE r.vm_id = m.vm_id) AS integrators,"
      "       (SELECT count(*) FROM coil WHERE coil.vm_id = m.vm_id) AS coils"
-     "  FROM machine m JOIN machine_link_state s USING (vm_id)"
+     "  FROM machine m JOIN machine_link_state s USING (vm_id) LEFT JOIN machine_group r USING "
+     "(group_id)"
      "  LEFT JOIN gateway_instance g ON g.instance_id = m.owner_instance WHERE m.vm_id = $1"},
     {"machine_enable", 2,
      "UPDATE machine SET enabled = $2::boolean WHERE vm_id = $1 RETURNING vm_id, enabled"},
@@ -107,6 +141,17 @@ static const struct tool_statement STATEMENTS[] = {
      "$2::bigint AND enabled"
      " RETURNING credential_id AS credential, vm_id, kind, enabled"},
 
+    {"group_add", 2,
+     "INSERT INTO machine_group (name, doubt_policy) VALUES ($1, $2) RETURNING name, doubt_policy"},
+    /* name, doubt policy (NULL: the integrators' own) */
+    {"group_set", 2,
+     "UPDATE machine_group SET doubt_policy = $2 WHERE name = $1 RETURNING name, doubt_policy"},
+    {"group_find", 1, "SELECT name, doubt_policy FROM machine_group WHERE name = $1"},
+    {"group_list", 0,
+     "SELECT g.name, g.doubt_policy, count(m.vm_id) AS machines"
+     "  FROM machine_group g LEFT JOIN machine m USING (group_id) GROUP BY g.group_id ORDER BY "
+     "g.name"},
+
     {"grant_add", 2,
      "WITH found AS (SELECT i.integrator_id, i.name, m.vm_id FROM integrator i, machine m WHERE "
      "i.name = $1 AND m.vm_id = $2),"
@@ -125,8 +170,14 @@ static const struct tool_statement STATEMENTS[] = {
      "t.surcharge, t.discount, t.amount,"
      "       t.approval, t.session, t.version, t.timer, t.deadline_at, t.closed_by, "
      "t.outcome_code, t.created_at, t.paid_at,"
-     "       t.updated_at"
-     "  FROM txn t JOIN integrator i USING (integrator_id) WHERE t.ref = $1 AND ($2::text IS NULL "
+     "       t.updated_at, p.ref AS predecessor, s.ref AS successor,"
+     "       (SELECT coalesce(json_agg(json_build_object('adjustment', a.adjustment_id, 'at', "
+     "a.at, 'says', a.says)"
+     "            ORDER BY a.adjustment_id), '[]') FROM txn_adjustment a WHERE a.txn_id = "
+     "t.txn_id) AS adjustments"
+     "  FROM txn t JOIN integrator i USING (integrator_id) LEFT JOIN txn p ON p.txn_id = "
+     "t.predecessor_id"
+     "  LEFT JOIN txn s ON s.predecessor_id = t.txn_id WHERE t.ref = $1 AND ($2::text IS NULL "
      "OR i.name = $2)"
      " ORDER BY t.txn_id"},
     {"txn_timeline", 1,
@@ -141,13 +192,33 @@ static const struct tool_statement STATEMENTS[] = {
      " WHERE ($1::text IS NULL OR i.name = $1) AND ($2::text IS NULL OR t.vm_id = $2) AND "
      "($3::text IS NULL OR t.state = $3)"
      " ORDER BY t.txn_id DESC LIMIT $4::bigint"},
+    /* What waits for evidence, the policy or a verdict; the newest word of the machine with it. */
+    {"doubt_list", 0,
+     "SELECT i.name AS integrator, t.ref, t.vm_id, t.amount, date_trunc('second', now() - "
+     "t.paid_at)::text AS age,"
+     "       l.online, t.deadline_at, coalesce(g.doubt_policy, i.doubt_policy) AS policy, w.event "
+     "AS last_word,"
+     "       w.at AS said_at, w.evidence"
+     "  FROM txn t JOIN integrator i USING (integrator_id) JOIN machine m USING (vm_id)"
+     "  JOIN machine_link_state l USING (vm_id) LEFT JOIN machine_group g USING (group_id)"
+     "  LEFT JOIN LATERAL (SELECT e.event, e.at, e.evidence FROM txn_event e WHERE e.txn_id = "
+     "t.txn_id"
+     "      AND e.actor = 'machine' ORDER BY e.event_id DESC LIMIT 1) w ON true"
+     " WHERE t.live AND t.state = 'IN_DOUBT' ORDER BY t.paid_at"},
+    {"adjustment_list", 0,
+     "SELECT a.adjustment_id AS adjustment, a.at, i.name AS integrator, t.ref, t.vm_id, t.amount, "
+     "a.outcome, a.says"
+     "  FROM txn_adjustment a JOIN txn t USING (txn_id) JOIN integrator i USING (integrator_id)"
+     " ORDER BY a.adjustment_id"},
     {"callback_list", 0, "SELECT * FROM callback_waiting ORDER BY callback_id"},
     {"instance_list", 0,
      "SELECT instance_id AS id, name, epoch, epoch_at, heartbeat_at, now() - heartbeat_at < "
      "interval '10 s' AS alive,"
      "       (SELECT count(*) FROM machine m WHERE m.owner_instance = g.instance_id) AS machines"
      "  FROM gateway_instance g ORDER BY name"},
-    {"maintain", 1, "SELECT make_partitions($1::integer) AS partitions_made"},
+    {"maintain", 1,
+     "WITH forgotten AS (DELETE FROM idempotency_answer WHERE created_at < now() - interval '24 h')"
+     " SELECT make_partitions($1::integer) AS partitions_made"},
 };
 
 const struct tool_statement *tool_statement_find(const char *name)
@@ -175,6 +246,13 @@ static const struct {
     {"endpoint_url_form",
      "the callback URL must be http(s)://host[:port][/path], without user and blanks"},
     {"endpoint_https", "a callback URL with plain http needs --allow-http"},
+    {"integrator_doubt_policy_check", "a doubt policy is refund, capture or hold"},
+    {"integrator_amount_max_check", "--amount-max is 0 (no limit) or more"},
+    {"machine_group_name_unique", "a group of this name exists already"},
+    {"machine_group_name_form", "a name is 1 to 64 of A-Z a-z 0-9 . _ -"},
+    {"machine_group_doubt_policy_check",
+     "a doubt policy is refund, capture or hold (or `none` with `group set`)"},
+    {"machine_price_max_check", "--price-max is 0 (no limit) or more"},
     {"machine_pkey", "this machine exists already"},
     {"machine_vm_id_form", "a vm_id is 1 to 64 of A-Z a-z 0-9 . _ -"},
     {"machine_credential_unique", "this key or token is registered already"},

@@ -100,6 +100,28 @@ static void add_callbacks(struct operation *operation, const struct store_txn_st
     ADD_CALLBACKS(step, operation_array_bool(operation, new->renames));
 }
 
+static void add_rest(struct operation *operation, const struct store_txn_step *step)
+{
+    operation_add_integer_or_null(operation, step->cancel_callback_id, 0);
+    operation_add_integer(operation, step->txn->keys_n);
+    operation_add_integer(operation, step->txn->keys_digest);
+    ADD_CALLBACKS(step, operation_array_integer(operation, new->txn_id));
+    operation_add_text(operation, step->adjusts);
+}
+
+static void add_former(struct operation *operation, const struct txn_record *old,
+                       enum txn_state from)
+{
+    operation_add_integer(operation, old->id);
+    operation_add_integer(operation, old->version);
+    operation_add_integer(operation, old->lane_sequence);
+    operation_add_text(operation, txn_state_name(from));
+    operation_add_text(operation, txn_state_name(old->state));
+    operation_add_text(operation,
+                       old->closed_by == TXN_EVENT_NONE ? NULL : txn_event_name(old->closed_by));
+    operation_add_integer(operation, old->outcome_code);
+}
+
 /* --- Steps --- */
 
 static void step_done(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
@@ -123,8 +145,8 @@ static enum statement variant_of(enum statement statement, const struct store_tx
     return statement + (enum statement)(says + calls);
 }
 
-static void step_queue(struct store *store, enum statement statement,
-                       const struct store_txn_step *step, store_txn_cb *callback, void *arg)
+static struct operation *step_new(enum statement statement, const struct store_txn_step *step,
+                                  store_txn_cb *callback, void *arg)
 {
     struct operation *operation = operation_new(variant_of(statement, step), step_done, arg);
     operation->probe = STATEMENT_TXN_PROBE;
@@ -134,8 +156,15 @@ static void step_queue(struct store *store, enum statement statement,
     add_decision(operation, step);
     add_machine_event(operation, step->machine_event);
     add_callbacks(operation, step);
-    operation_add_integer_or_null(operation, step->cancel_callback_id, 0);
-    store_queue_step(store, operation);
+    add_rest(operation, step);
+    return operation;
+}
+
+static void step_queue(struct store *store, enum statement statement,
+                       const struct store_txn_step *step, store_txn_cb *callback, void *arg)
+{
+    assert(!step->adjusts || statement == STATEMENT_TXN_NOTE);
+    store_queue_step(store, step_new(statement, step, callback, arg));
 }
 
 void store_txn_begin(struct store *store, const struct store_txn_step *step, store_txn_cb *callback,
@@ -150,6 +179,18 @@ void store_txn_advance(struct store *store, const struct store_txn_step *step,
 {
     assert(step->txn->id > 0 && step->txn->version > 1);
     step_queue(store, STATEMENT_TXN_ADVANCE, step, callback, arg);
+}
+
+void store_txn_succeed(struct store *store, const struct store_txn_step *step,
+                       const struct txn_record *old, enum txn_state old_from,
+                       store_txn_cb *callback, void *arg)
+{
+    assert(step->txn->id == 0 && step->txn->predecessor_id == old->id && !step->adjusts);
+    assert(old->id > 0 && old->version > 1 && txn_state_final(old->state));
+    struct operation *operation = step_new(STATEMENT_TXN_SUCCEED, step, callback, arg);
+    operation->probe = STATEMENT_TXN_SUCCEED_PROBE;
+    add_former(operation, old, old_from);
+    store_queue_step(store, operation);
 }
 
 void store_txn_note(struct store *store, const struct store_txn_step *step, store_txn_cb *callback,
@@ -200,6 +241,16 @@ static void read_progress(const PGresult *rows, int row, struct txn_record *ret_
     ret_txn->outcome_code = (int)row_integer(rows, row, 23);
     ret_txn->created_ms = row_integer(rows, row, 24);
     ret_txn->paid_ms = row_integer(rows, row, 25);
+    ret_txn->keys_n = row_integer(rows, row, 26);
+    ret_txn->keys_digest = row_integer(rows, row, 27);
+}
+
+static void read_relatives(const PGresult *rows, int row, struct txn_record *ret_txn)
+{
+    ret_txn->predecessor_id = row_integer(rows, row, 28);
+    copy_text(ret_txn->predecessor_ref, sizeof(ret_txn->predecessor_ref), rows, row, 29);
+    ret_txn->predecessor_closed = row_bool(rows, row, 30);
+    copy_text(ret_txn->successor_ref, sizeof(ret_txn->successor_ref), rows, row, 31);
 }
 
 /* The order is that of TXN_COLUMNS in statements.c. */
@@ -225,6 +276,7 @@ static void read_txn(const PGresult *rows, int row, struct txn_record *ret_txn)
     ret_txn->approval_n = row_integer(rows, row, 16);
     copy_text(ret_txn->journal, sizeof(ret_txn->journal), rows, row, 17);
     read_progress(rows, row, ret_txn);
+    read_relatives(rows, row, ret_txn);
 }
 
 static void found(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
@@ -256,14 +308,40 @@ void store_txn_find_approval(struct store *store, const char *vm_id, const char 
     store_queue_step(store, operation);
 }
 
+void store_txn_find_id(struct store *store, int64_t txn_id, store_txn_found_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(STATEMENT_TXN_FIND_ID, found, arg);
+    operation->callback.found = callback;
+    operation_add_integer(operation, txn_id);
+    store_queue_step(store, operation);
+}
+
+static void status_read(struct operation *operation, enum store_outcome outcome,
+                        const PGresult *rows)
+{
+    bool any = rows && PQntuples(rows) > 0;
+    operation->callback.txn_status(operation->arg, outcome, any ? row_text(rows, 0, 0) : NULL);
+}
+
+void store_txn_status(struct store *store, int64_t integrator_id, const char *ref,
+                      store_txn_status_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(STATEMENT_TXN_STATUS, status_read, arg);
+    operation->callback.txn_status = callback;
+    operation_add_integer(operation, integrator_id);
+    operation_add_text(operation, ref);
+    store_queue_step(store, operation);
+}
+
 static void loaded(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
 {
     for (int row = 0; rows && row < PQntuples(rows); row++) {
         struct txn_record txn;
         read_txn(rows, row, &txn);
         const struct store_live_row live = {.txn = &txn,
-                                            .request_callback_id = row_integer(rows, row, 26),
-                                            .unread_evidence = row_bool(rows, row, 27)};
+                                            .request_callback_id = row_integer(rows, row, 32),
+                                            .unread_evidence = row_bool(rows, row, 33),
+                                            .rename_unconfirmed = row_bool(rows, row, 34)};
         operation->callback.txn_row(operation->arg, outcome, &live);
     }
     operation->callback.txn_row(operation->arg, outcome, NULL);
