@@ -66,15 +66,17 @@ class Gateway:
         path.write_text("".join(f"[{section}]\n" + "\n".join(lines) + "\n\n" for section, lines in sections.items()))
         return str(path)
 
-    def start(self, wait=True, prefix=(), binary=None):
+    def start(self, wait=True, prefix=(), binary=None, environment=None):
         """Starts the daemon and, with `wait`, waits until /readyz says 200.
 
-        `prefix` is a command to run it under, such as ["valgrind", ...]; `binary` the program of another build.
+        `prefix` is a command to run it under, such as ["valgrind", ...]; `binary` the program of another build;
+        `environment` is added to it.
         """
         assert self.process is None or self.process.poll() is not None, "it runs already"
         log = open(self.log_file, "ab")
         command = [*prefix, binary or program("vendgated"), "--config", self._config_file()]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment())
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                        env={**_environment(), **(environment or {})})
         log.close()
         if wait:
             self.wait_ready(120 if prefix else 20)

@@ -7,13 +7,15 @@ import json
 import pathlib
 import socket
 import subprocess
+import time
 
-from vendgate.ctl import Ca, Ctl
-from vendgate.gateway import Gateway
-from vendgate.places import program
-from vendgate.ports import free_port
-from vendgate.simulator import Simulator
-from vendgate.waiting import wait_until
+from .ctl import Ca, Ctl
+from .gateway import Gateway
+from .places import program
+from .ports import free_port
+from .reconcile import Reconciliation
+from .simulator import Simulator
+from .waiting import wait_until
 
 # Their end, should ours come by SIGKILL.
 WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -32,6 +34,18 @@ SETTINGS = {
     "timers.query_every": "1s",
     "machines.takeovers": "1000",
 }
+# One shop buys one thing a session, the other whatever a customer can make of a session.
+ALLOW = ((), ("allow_rename", "allow_multi_vend"))
+NORMAL = 0.5  # the share of sessions in which nothing goes wrong
+MISFORTUNES = [
+    *(f"{misfortune}@{point}" for misfortune in ("power_loss", "reconnect") for point in (
+        "lock_received", "lock_taken", "lock_replied", "selection_made", "selection_sent", "selection_acked",
+        "approve_received", "approve_taken", "approve_replied", "on_bus", "fell", "result_written", "result_sent",
+        "result_acked")),
+    "withdraw", "withdraw_select", "change_mind", "repeat_selection", "give_up", "select_give_up", "cash", "door",
+    "jam", "cancelled", "no_drop", "duplicate_events", "slow_dispense", "buy_again", "refuse_cash_in_use"]
+QUIET = 0.4  # seconds that nothing may be under way, so that no call that is still asked begins something
+END_WITHIN = 150  # seconds for everything that is under way to end
 # The paces of customers, machines and integrators, milliseconds: a purchase takes about 150.
 MACHINES = ("--select-after-ms", 20, "--vend-ms", 30, "--away-ms", 150, "--backoff-ms", 10, "--connect-rate", 1000,
             "--events", "/dev/null")
@@ -87,7 +101,7 @@ class Shop:
 class World:
     """Gateway (not started), simulator, shops. `allow`: for each shop the columns of `integrator` that are true."""
 
-    def __init__(self, folder, database, allow=((), ()), machines=6, settings=None):
+    def __init__(self, folder, database, allow=ALLOW, machines=6, settings=None):
         self.folder, self.database = pathlib.Path(folder), database
         self._ctl = Ctl(database)
         self.ca = Ca(self.folder / "ca")
@@ -134,14 +148,25 @@ class World:
             shop.start(self.gateway, sockets)
         self._orders = wait_until(lambda: _connected(sockets / "machines.sock"), 10, "vendsim takes orders")
 
+    def buy(self, prefix):
+        """All shops, from now on, under refs that have `prefix` in them."""
+        for shop in self.shops:
+            shop.buy(prefix)
+
+    def befall(self, chance):
+        """Something for the next session of each machine; `chance` is a random.Random."""
+        for vm_id in self.vm_ids:
+            if chance.random() > NORMAL:
+                self.order(vm_id, chance.choice(MISFORTUNES))
+
     def order(self, vm_id, behaviour):
         """The next session of this machine goes so."""
         self._orders.sendall(json.dumps({"vm_id": vm_id, "behaviour": behaviour, "times": 1}).encode() + b"\n")
         answer = json.loads(self._orders.recv(1000))
         assert answer["success"], f"vendsim says {answer} to {behaviour}"
 
-    def start_gateway(self):
-        self.gateway.start(wait=False, prefix=WITH_US)
+    def start_gateway(self, environment=None):
+        self.gateway.start(wait=False, prefix=WITH_US, environment=environment)
 
     def all_running(self):
         return self.simulator.process.poll() is None and all(shop.running() for shop in self.shops)
@@ -151,17 +176,44 @@ class World:
         return not self.database.value("SELECT (SELECT count(*) FROM txn WHERE live)"
                                        " + (SELECT count(*) FROM callback_queue)")
 
-    def logs(self):
-        return {shop.name: shop.callbacks for shop in self.shops}
+    def settle(self, place):
+        """Nobody buys; everything ends; the records agree: a Reconciliation of what came after `place`."""
+        for shop in self.shops:
+            shop.rest()
+        self._wait_for_the_end()
+        result = Reconciliation(self.database, self.simulator.state,
+                                {shop.name: shop.callbacks for shop in self.shops},
+                                {shop.name: shop.calls for shop in self.shops}, place)
+        assert not result.differences, "\n".join(["the records differ:", *result.differences])
+        return result
 
-    def calls(self):
-        return {shop.name: shop.calls for shop in self.shops}
+    def _wait_for_the_end(self):
+        last_busy = time.monotonic()
+
+        def ended():
+            nonlocal last_busy
+            assert self.all_running(), f"a machine or an integrator has ended: see {self.folder}"
+            if not self.quiet():
+                last_busy = time.monotonic()
+            return time.monotonic() - last_busy > QUIET
+        wait_until(ended, END_WITHIN, Left(self.database))
 
     def stop(self):
         for shop in self.shops:
             shop.stop()
         self.simulator.stop()
         self.gateway.close()
+
+
+class Left:
+    """As a text: what is under way."""
+
+    def __init__(self, database):
+        self._database = database
+
+    def __str__(self):
+        rows = self._database.rows("SELECT * FROM txn_live") + self._database.rows("SELECT * FROM callback_waiting")
+        return "\n".join(["the end of", *map(str, rows)])
 
 
 def _connected(path):
