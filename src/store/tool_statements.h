@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define TOOL_PARAMETERS_MAX 12
+#define TOOL_PARAMETERS_MAX 16
 
 struct tool_statement {
     const char *name;

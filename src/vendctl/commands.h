@@ -13,6 +13,7 @@ int command_instances(struct invocation *invocation);
 int command_integrator_add(struct invocation *invocation);
 int command_integrator_list(struct invocation *invocation);
 int command_integrator_show(struct invocation *invocation);
+int command_integrator_set(struct invocation *invocation);
 int command_integrator_enable(struct invocation *invocation);
 int command_integrator_disable(struct invocation *invocation);
 int command_key_add(struct invocation *invocation);
@@ -22,11 +23,17 @@ int command_key_revoke(struct invocation *invocation);
 int command_machine_add(struct invocation *invocation);
 int command_machine_list(struct invocation *invocation);
 int command_machine_show(struct invocation *invocation);
+int command_machine_set(struct invocation *invocation);
 int command_machine_enable(struct invocation *invocation);
 int command_machine_disable(struct invocation *invocation);
 int command_machine_enroll(struct invocation *invocation);
 int command_machine_token(struct invocation *invocation);
 int command_machine_revoke(struct invocation *invocation);
+
+/* group.c */
+int command_group_add(struct invocation *invocation);
+int command_group_set(struct invocation *invocation);
+int command_group_list(struct invocation *invocation);
 
 /* grant.c */
 int command_grant(struct invocation *invocation);
@@ -42,6 +49,8 @@ int command_audit(struct invocation *invocation);
 /* txn.c */
 int command_txn_show(struct invocation *invocation);
 int command_txn_list(struct invocation *invocation);
+int command_doubt_list(struct invocation *invocation);
+int command_adjustment_list(struct invocation *invocation);
 int command_callbacks(struct invocation *invocation);
 
 #endif

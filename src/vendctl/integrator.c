@@ -86,6 +86,10 @@ int command_integrator_add(struct invocation *invocation)
         key_digest,
         user,
         password_digest,
+        invocation_flag(invocation, "allow-rename") ? "t" : "f",
+        invocation_flag(invocation, "allow-multi-vend") ? "t" : "f",
+        invocation_flag(invocation, "strict-codes") ? "t" : "f",
+        invocation_option(invocation, "doubt-policy"),
     };
     json_t *rows =
         invocation_query(invocation, "integrator_add", parameters, ARRAY_SIZE(parameters));
@@ -117,6 +121,37 @@ int command_integrator_show(struct invocation *invocation)
 {
     return invocation_finish_object(
         invocation, query_named(invocation, "integrator_show", invocation->operands, 1));
+}
+
+/* "yes" or "no" as PostgreSQL reads them; NULL: not given. False: complained. */
+static bool yes_or_no(const struct invocation *invocation, const char *name, const char **ret_value)
+{
+    const char *given = invocation_option(invocation, name);
+    if (given && strcmp(given, "yes") != 0 && strcmp(given, "no") != 0) {
+        complain("--%s is yes or no", name);
+        return false;
+    }
+    *ret_value = given;
+    return true;
+}
+
+int command_integrator_set(struct invocation *invocation)
+{
+    const char *rename, *multi_vend, *strict;
+    if (!yes_or_no(invocation, "allow-rename", &rename) ||
+        !yes_or_no(invocation, "allow-multi-vend", &multi_vend) ||
+        !yes_or_no(invocation, "strict-codes", &strict))
+        return 2;
+    const char *const parameters[] = {
+        invocation->operands[0],
+        rename,
+        multi_vend,
+        strict,
+        invocation_option(invocation, "doubt-policy"),
+        invocation_option(invocation, "amount-max"),
+    };
+    return invocation_finish_object(
+        invocation, query_named(invocation, "integrator_set", parameters, ARRAY_SIZE(parameters)));
 }
 
 static int set_enabled(struct invocation *invocation, const char *enabled)

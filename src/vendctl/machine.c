@@ -12,8 +12,21 @@
 
 #define TOKEN_BYTES 24
 
+/* False: there is none of that name, complained. */
+static bool group_exists(struct invocation *invocation, const char *name)
+{
+    _cleanup_(memory_text_free) char *missing = memory_format("no group \"%s\"", name);
+    const char *const parameters[] = {name};
+    json_t *rows = invocation_query_found(invocation, "group_find", parameters, 1, missing);
+    json_decref(rows);
+    return rows != NULL;
+}
+
 int command_machine_add(struct invocation *invocation)
 {
+    const char *group = invocation_option(invocation, "group");
+    if (group && !group_exists(invocation, group))
+        return 1;
     const char *const parameters[] = {
         invocation->operands[0],
         invocation_flag(invocation, "allow-tool") ? "t" : "f",
@@ -23,6 +36,7 @@ int command_machine_add(struct invocation *invocation)
         invocation_option(invocation, "company"),
         invocation_option(invocation, "operator-contact"),
         invocation_option(invocation, "photo-url"),
+        group,
     };
     return invocation_finish_object(
         invocation,
@@ -47,6 +61,28 @@ int command_machine_show(struct invocation *invocation)
 {
     return invocation_finish_object(
         invocation, query_machine(invocation, "machine_show", invocation->operands, 1));
+}
+
+int command_machine_set(struct invocation *invocation)
+{
+    const char *group = invocation_option(invocation, "group");
+    bool none = group && !strcmp(group, "none");
+    if (group && !none && !group_exists(invocation, group))
+        return 1;
+    const char *const parameters[] = {
+        invocation->operands[0],
+        invocation_option(invocation, "operator-name"),
+        invocation_option(invocation, "address"),
+        invocation_option(invocation, "business-address"),
+        invocation_option(invocation, "company"),
+        invocation_option(invocation, "operator-contact"),
+        invocation_option(invocation, "photo-url"),
+        invocation_option(invocation, "price-max"),
+        group ? "t" : "f",
+        none ? NULL : group,
+    };
+    return invocation_finish_object(
+        invocation, query_machine(invocation, "machine_set", parameters, ARRAY_SIZE(parameters)));
 }
 
 static int set_enabled(struct invocation *invocation, const char *enabled)

@@ -103,6 +103,17 @@ int command_txn_list(struct invocation *invocation)
         invocation, invocation_query(invocation, "txn_list", parameters, ARRAY_SIZE(parameters)));
 }
 
+int command_doubt_list(struct invocation *invocation)
+{
+    return invocation_finish_rows(invocation, invocation_query(invocation, "doubt_list", NULL, 0));
+}
+
+int command_adjustment_list(struct invocation *invocation)
+{
+    return invocation_finish_rows(invocation,
+                                  invocation_query(invocation, "adjustment_list", NULL, 0));
+}
+
 int command_callbacks(struct invocation *invocation)
 {
     return invocation_finish_rows(invocation,
