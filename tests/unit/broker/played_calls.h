@@ -86,6 +86,30 @@ static UNUSED void locked(const char *ref)
     ck_assert_int_eq(live_of_vm()->txn.state, TXN_LOCKED);
 }
 
+/* IN_DOUBT as "R", and asked about on this connection. */
+static UNUSED void doubted(int64_t left_ms)
+{
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, left_ms);
+    online(7, 1);
+    ck_assert_int_eq(played.sent[MACHINE_OP_QUERY], 1);
+}
+
+static UNUSED struct machine_reply answer_to_query(enum approval_state state)
+{
+    struct machine_reply reply = reply_to(MACHINE_OP_QUERY);
+    reply.state = state;
+    return reply;
+}
+
+/* The question that the store was asked: which event, and which body the integrator is owed. */
+static UNUSED void decided(enum txn_event event, const char *body)
+{
+    ck_assert_int_eq(asked(), event);
+    ck_assert_str_eq(played.questions->bodies[0], body);
+    answer_all();
+    ck_assert_ptr_null(live_of_vm());
+}
+
 /* The live transaction's callback has this fate. */
 static UNUSED void callback_settled(enum callback_fate fate)
 {

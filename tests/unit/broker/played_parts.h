@@ -209,11 +209,20 @@ static UNUSED void play_end(void)
 static UNUSED void run_for(int64_t duration_ms)
 {
     int64_t end = clock_monotonic_ms() + duration_ms;
-    while (clock_monotonic_ms() < end) {
+    do {
         uv_run(&played.loop, UV_RUN_NOWAIT);
         uv_sleep(1);
-    }
+    } while (clock_monotonic_ms() < end);
 }
+
+/* Until it is so, two seconds at most: time is real, and the machine that runs the test is busy. */
+#define RUN_UNTIL(condition_)                                  \
+    do {                                                       \
+        int64_t until_ = clock_monotonic_ms() + 2000;          \
+        while (!(condition_) && clock_monotonic_ms() < until_) \
+            run_for(1);                                        \
+        ck_assert(condition_);                                 \
+    } while (0)
 
 /* A row that the machine's next arrival finds in the database. */
 static UNUSED void row_in(enum txn_state state, enum txn_timer timer, int64_t left_ms)

@@ -49,7 +49,7 @@ static struct {
     struct question *presence_questions; /* answered on the side: nothing waits for them */
     bool store_is_ready, link_is_up;
     int sent[MACHINE_OP_COUNT], acks[EVENT_REFUSED + 1], callbacks;
-    bool has_row, rename_unconfirmed;
+    bool has_row, rename_unconfirmed, unread_evidence; /* of it */
     struct txn_record row;
     const struct txn_record *found; /* what store_txn_find... find; NULL: nothing */
     int implied;
@@ -99,9 +99,15 @@ static UNUSED int64_t skipping_clock(void *arg UNUSED)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + skipped_ns;
 }
 
+static int64_t skipping_unix_clock(void *arg)
+{
+    return skipping_clock(arg) / 1000000; /* for the log only */
+}
+
 static UNUSED void skip_ms(int64_t duration_ms)
 {
-    static const struct clock_source SOURCE = {.monotonic_ns = skipping_clock};
+    static const struct clock_source SOURCE = {.monotonic_ns = skipping_clock,
+                                               .unix_ms = skipping_unix_clock};
     skipped_ns += duration_ms * 1000000;
     clock_replace(&SOURCE);
 }
@@ -147,7 +153,8 @@ static UNUSED enum txn_event asked(void)
 static UNUSED void answer_load(const struct question *question, enum store_outcome outcome)
 {
     struct store_live_row row = {.txn = &played.row,
-                                 .rename_unconfirmed = played.rename_unconfirmed};
+                                 .rename_unconfirmed = played.rename_unconfirmed,
+                                 .unread_evidence = played.unread_evidence};
     if (outcome == STORE_APPLIED && played.has_row)
         question->load(question->arg, outcome, &row);
     question->load(question->arg, outcome, NULL);

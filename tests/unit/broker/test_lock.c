@@ -296,7 +296,7 @@ START_TEST(a_machine_that_does_not_answer_in_time_fails_the_lock)
 {
     played.broker->options.lock_ack_ms = 20;
     locking();
-    run_for(40);
+    RUN_UNTIL(played.questions);
     lock_failed(REASON_MACHINE_NO_ANSWER);
     ck_assert_int_eq(played.sent[MACHINE_OP_UNLOCK], 1);
 }
@@ -306,7 +306,7 @@ START_TEST(a_link_that_is_lost_fails_the_lock)
 {
     locking();
     go(1, LINK_DOWN_RESET);
-    run_for(2 * OFFLINE_GRACE_MS);
+    RUN_UNTIL(played.questions);
     lock_failed(REASON_MACHINE_OFFLINE);
 }
 END_TEST

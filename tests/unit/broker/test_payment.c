@@ -19,8 +19,7 @@ START_TEST(success_means_that_the_payment_is_on_disk_and_its_approval_on_the_way
     struct broker_paid_call call = {
         .integrator_id = 1, .ref = "A", .price = 150, .surcharge = 20, .discount = 50};
     broker_paid(played.broker, &call, tell, NULL);
-    run_for(3);
-    ck_assert_int_eq(asked(), TXN_PAID_ACCEPTABLE);
+    RUN_UNTIL(asked() == TXN_PAID_ACCEPTABLE);
     ck_assert_int_eq(told.count, 0);
     ck_assert_int_eq(played.sent[MACHINE_OP_APPROVE], 0);
     answer_all();
@@ -152,8 +151,7 @@ START_TEST(no_payment_in_time_frees_the_machine)
 {
     played.broker->options.payment_ms = 20;
     chosen();
-    run_for(40);
-    ck_assert_int_eq(asked(), TXN_PAYMENT_TIMER);
+    RUN_UNTIL(asked() == TXN_PAYMENT_TIMER);
     ck_assert_str_eq(played.questions->bodies[0], "{\"txn_ref\":\"A\",\"code\":\"103\"}");
     answer_all();
     ck_assert_int_eq(played.sent[MACHINE_OP_DENY], 1);
