@@ -12,7 +12,9 @@ from vendgate.database import Database
 from vendgate.world import World
 
 PERIOD = 50  # kills between two comparisons
-WINDOW = 0.55  # a kill comes at a moment uniform in so many seconds after the start
+# A kill comes at a moment uniform in so many seconds after the start, or after the start is over.
+START, STARTING, WORKING = 0.3, 0.2, 0.4  # the share of the former, and both windows
+START_WITHIN = 2  # on a machine that is too busy it is killed all the same
 
 
 class Campaign:
@@ -25,6 +27,7 @@ class Campaign:
             "seed": seed or random.randbytes(8).hex(), "kills": 0, "seconds": 0.0, "hit_purchase": 0, "hit_callback": 0,
             "hit_states": {}, "comparisons": 0, "ends": {}, "callbacks": 0, "fell": 0, "renamed": 0, "place": None}
         self.database = Database(*database)
+        self._log_size = 0  # when the daemon was started last
         self.world = World(self.folder, self.database)
         self.world.start()
 
@@ -51,13 +54,28 @@ class Campaign:
         """One cycle: let it run for a moment, kill it, see what it was about, start it again."""
         chance = random.Random(f"{self.count['seed']}/{self.count['kills']}")
         self.world.befall(chance)
-        time.sleep(chance.uniform(0, WINDOW))
+        if chance.random() < START:
+            time.sleep(chance.uniform(0, STARTING))
+        else:
+            self._wait_for_recovery()
+            time.sleep(chance.uniform(0, WORKING))
         ended = self.world.gateway.process.poll()
         assert ended is None, f"vendgated ended by itself with {ended}: see {self.world.gateway.log_file}"
         self.world.gateway.kill()
         self._look()
+        self._log_size = self.world.gateway.log_file.stat().st_size
         self.world.start_gateway()
         self.count["kills"] += 1
+
+    def _wait_for_recovery(self):
+        """Until it says that it has started; its log is the cheapest way to know."""
+        until = time.monotonic() + START_WITHIN
+        with open(self.world.gateway.log_file, "rb") as log:
+            log.seek(self._log_size)
+            text = b""
+            while b"event=recovered" not in text and time.monotonic() < until:
+                time.sleep(0.01)
+                text += log.read()
 
     def _look(self):
         """What the kill hit, from the database."""
@@ -84,6 +102,7 @@ class Campaign:
 
     def _fold_logs(self):
         """Only what led to the last two comparisons is kept of the stories."""
+        self._log_size = 0
         for path in [self.world.gateway.log_file, *(shop.story for shop in self.world.shops)]:
             if path.exists():
                 path.with_suffix(".log.before").write_bytes(path.read_bytes())
