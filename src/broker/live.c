@@ -70,7 +70,7 @@ void live_reload(struct machine *machine, const struct store_live_row *row)
     }
     live->txn = *row->txn;
     live->request_callback_id = row->request_callback_id;
-    live->rename_unconfirmed = row->rename_unconfirmed;
+    live->rename_unconfirmed &= row->rename_unconfirmed; /* heard of here comes to disk later */
     live_deadline_bound(live);
     live_deadline_start(live);
 }
