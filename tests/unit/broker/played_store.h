@@ -22,7 +22,8 @@ struct question {
     struct txn_record txn, old; /* `old`: of a succession */
     const char *adjusts;
     char evidence[300];
-    bool effects; /* of an event without a transaction; then: */
+    bool compares; /* whether an event is on disk with the same body */
+    bool effects;  /* of an event that changes what is known of its machine; then: */
     int64_t scale, decimals, max_response_s, mark, event_seq;
     char planogram[200], keypad[200], firmware[40], event_name[40];
     int64_t cancelled; /* the callback that its commit takes from the queue; 0: none */
@@ -336,7 +337,9 @@ void store_machine_event_compare(struct store *store UNUSED,
                                  const struct store_machine_event *event UNUSED,
                                  store_done_cb *callback, void *arg)
 {
-    ask(arg)->done = callback;
+    struct question *question = ask(arg);
+    question->compares = true;
+    question->done = callback;
 }
 
 void store_machine_journal_save(struct store *store UNUSED, const char *vm_id UNUSED,
