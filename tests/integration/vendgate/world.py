@@ -42,8 +42,9 @@ MISFORTUNES = [
         "lock_received", "lock_taken", "lock_replied", "selection_made", "selection_sent", "selection_acked",
         "approve_received", "approve_taken", "approve_replied", "on_bus", "fell", "result_written", "result_sent",
         "result_acked")),
-    "withdraw", "withdraw_select", "change_mind", "repeat_selection", "give_up", "select_give_up", "cash", "door",
-    "jam", "cancelled", "no_drop", "duplicate_events", "slow_dispense", "buy_again", "refuse_cash_in_use"]
+    *4 * ("withdraw_select", "change_mind", "buy_again"),
+    "withdraw", "repeat_selection", "give_up", "select_give_up", "cash", "door", "jam", "cancelled", "no_drop",
+    "duplicate_events", "slow_dispense", "refuse_cash_in_use"]
 QUIET = 0.4  # seconds that nothing may be under way, so that no call that is still asked begins something
 END_WITHIN = 150  # seconds for everything that is under way to end
 # The paces of customers, machines and integrators, milliseconds: a purchase takes about 150.
