@@ -9,9 +9,10 @@
 
 /* --- people and fleet --- */
 
-void fleet_directory_refresh(struct fleet_directory *directory UNUSED, const char *vm_id UNUSED)
+void fleet_directory_refresh(struct fleet_directory *directory UNUSED, const char *vm_id)
 {
     played.refreshed_machines++;
+    copy_text(played.refreshed_machine, sizeof played.refreshed_machine, vm_id);
 }
 
 bool fleet_directory_loaded(const struct fleet_directory *directory UNUSED)

@@ -75,6 +75,7 @@ static struct {
     int refused, cut, refreshed_machines, refreshed_people, endpoints_changed, presences, spent;
     enum link_refusal refusal;
     enum link_down_reason cut_reason;
+    char refreshed_machine[VM_ID_SIZE]; /* empty: all */
     struct store_callback_attempt attempt;
     int64_t settled_callback;
     const char *settled_fate;
