@@ -31,13 +31,10 @@
     "    JOIN machine_link_state s USING (vm_id)"                                                  \
     "  WHERE g.instance_id = $1 AND g.epoch = $2 AND vm_id = $6"
 #define OWNER " AND m.owner_instance = $1 AND m.owner_epoch = $29"
+#define OWNER_OR_NOBODY " AND ($29 = 0 OR m.owner_instance = $1 AND m.owner_epoch = $29)"
+/* The event's number must be new. */
+#define FRESH " AND ($37 IS NULL OR $36 <> s.event_epoch OR ($37 > s.mark AND $37 <> ALL (s.above)))"
 #define OWNED_END "  FOR SHARE OF m FOR NO KEY UPDATE OF s),"
-#define OWNED OWNED_START OWNER OWNED_END
-/* The same, and the event's number must be new. */
-#define OWNED_SAID                                                                                 \
-    OWNED_START OWNER                                                                              \
-    "    AND ($37 IS NULL OR $36 <> s.event_epoch OR ($37 > s.mark AND $37 <> ALL (s.above)))"     \
-    OWNED_END
 
 /* What a step entails comes from `moved` (txn_id, version), which has one row if it applies. First what it owes: callbacks, their queue,
  * and a callback taken back. */
@@ -58,7 +55,7 @@
 
 /* The journal's row, with its place in the chain of `owned`. */
 #define ENTRY(name, rows, previous, from, to, callback_ids, cancelled_id)                          \
-    ", " name "_entry AS (SELECT nextval('txn_event_id_seq') AS event_id, r.txn_id, r.version," \
+    ", " name "_entry AS (SELECT nextval('txn_event_id_seq') AS event_id, r.txn_id, r.version,"      \
     "     coalesce(" previous ", '') AS previous, " callback_ids " AS callback_ids, " cancelled_id " AS cancelled_callback_id" \
     "   FROM " rows "),"                                                                           \
     " " name " AS (SELECT e.*, txn_event_hash(previous, event_id, now(), txn_id, $6, version, " from ", " to ", $32, $33, $34," \
@@ -96,19 +93,21 @@
 #define ENTRY_CALLS STEP_ENTRY(CALLS_MADE, CALL_CANCELLED)
 
 /* A statement without the parts that a step does not need costs a fraction of the whole one, so there are four of each kind. */
-#define STEP_VARIANTS(statement, name, owned, owned_said, moved)                                   \
-    [statement] = {name, ON_STEPS, true, STEP_TYPES, owned moved ENTRY_ALONE SAID_NOTHING JOURNAL}, \
-    [(statement) + STEP_SAYS] = {name "_said", ON_STEPS, true, STEP_TYPES, owned_said moved ENTRY_ALONE SAID JOURNAL}, \
+#define STEP_VARIANTS(statement, name, owner, moved)                                               \
+    [statement] = {name, ON_STEPS, true, STEP_TYPES,                                               \
+                   OWNED_START owner OWNED_END moved ENTRY_ALONE SAID_NOTHING JOURNAL},            \
+    [(statement) + STEP_SAYS] = {name "_said", ON_STEPS, true, STEP_TYPES,                         \
+                                 OWNED_START owner FRESH OWNED_END moved ENTRY_ALONE SAID JOURNAL}, \
     [(statement) + STEP_CALLS] = {name "_calls", ON_STEPS, true, STEP_TYPES,                       \
-                                  owned moved CALLS ENTRY_CALLS SAID_NOTHING JOURNAL},             \
+                                  OWNED_START owner OWNED_END moved CALLS ENTRY_CALLS SAID_NOTHING JOURNAL}, \
     [(statement) + STEP_CALLS + STEP_SAYS] = {name "_said_calls", ON_STEPS, true, STEP_TYPES,      \
-                                              owned_said moved CALLS ENTRY_CALLS SAID JOURNAL}
+                                              OWNED_START owner FRESH OWNED_END moved CALLS ENTRY_CALLS SAID JOURNAL}
 
 /* The former row's entry comes first in the chain; the callbacks are the new row's, the one taken back was the former's. */
-#define SUCCEED_VARIANT(variant, name, owned, calls, callback_ids, cancelled_id, said)             \
+#define SUCCEED_VARIANT(variant, name, fresh, calls, callback_ids, cancelled_id, said)             \
     [STATEMENT_TXN_SUCCEED + (variant)] = {name, ON_STEPS, true, SUCCEED_TYPES,                    \
-        owned FORMER calls                                                                         \
-        ENTRY("ended", "former r, owned", "owned.chain_hash", "$59", "$60", NO_CALLS, cancelled_id)  \
+        OWNED_START OWNER fresh OWNED_END FORMER calls                                             \
+        ENTRY("ended", "former r, owned", "owned.chain_hash", "$59", "$60", NO_CALLS, cancelled_id) \
         ENTRY("entry", "moved r, ended", "ended.chain_hash", "$31", "$8", callback_ids, NONE_CANCELLED) \
         ", journalled AS (" JOURNAL_INSERT("ended", "$59", "$60") ")" said                         \
         " " JOURNAL_INSERT("entry", "$31", "$8") " RETURNING txn_id, callback_ids, " cancelled_id}
@@ -195,10 +194,10 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
-    STEP_VARIANTS(STATEMENT_TXN_BEGIN, "txn_begin", OWNED, OWNED_SAID,
+    STEP_VARIANTS(STATEMENT_TXN_BEGIN, "txn_begin", OWNER,
         " id AS (SELECT nextval('txn_id_seq') AS txn_id FROM owned),"
         " moved AS (" TXN_INSERT("NULL::bigint") " ON CONFLICT DO NOTHING RETURNING txn_id, version)"),
-    STEP_VARIANTS(STATEMENT_TXN_ADVANCE, "txn_advance", OWNED, OWNED_SAID,
+    STEP_VARIANTS(STATEMENT_TXN_ADVANCE, "txn_advance", OWNER,
         " moved AS (UPDATE txn t SET state = $8, version = $9, balance = $10, request = $11, item = $12, selection = $13,"
         "     price = $14, surcharge = $15, discount = $16, amount = $17, approval = $18, approval_n = $19, journal = $20,"
         "     timer = $21, deadline_at = from_unix_ms($22), lane_sequence = $23, lock_answered = $24, closed_by = $25,"
@@ -208,15 +207,15 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "   RETURNING t.txn_id, t.version)"),
     /* Without an owner epoch no machine is held: a note of what an integrator said. */
     STEP_VARIANTS(STATEMENT_TXN_NOTE, "txn_note",
-        OWNED_START " AND ($29 = 0 OR m.owner_instance = $1 AND m.owner_epoch = $29)" OWNED_END, OWNED_SAID,
+        OWNER_OR_NOBODY,
         " moved AS (SELECT t.txn_id, t.version FROM txn t, gateway_instance g WHERE t.txn_id = $3"
         "     AND g.instance_id = $1 AND g.epoch = $2 AND ($29 = 0 OR EXISTS (SELECT FROM owned))),"
         " adjusted AS (INSERT INTO txn_adjustment (txn_id, step, says, outcome, evidence)"
         "   SELECT txn_id, $30, $55, $8, $34 FROM moved WHERE $55 IS NOT NULL ON CONFLICT (txn_id, says) DO NOTHING)"),
-    SUCCEED_VARIANT(0, "txn_succeed", OWNED, "", NO_CALLS, NONE_CANCELLED, SAID_NOTHING),
-    SUCCEED_VARIANT(STEP_SAYS, "txn_succeed_said", OWNED_SAID, "", NO_CALLS, NONE_CANCELLED, SAID),
-    SUCCEED_VARIANT(STEP_CALLS, "txn_succeed_calls", OWNED, CALLS, CALLS_MADE, CALL_CANCELLED, SAID_NOTHING),
-    SUCCEED_VARIANT(STEP_CALLS + STEP_SAYS, "txn_succeed_said_calls", OWNED_SAID, CALLS, CALLS_MADE, CALL_CANCELLED, SAID),
+    SUCCEED_VARIANT(0, "txn_succeed", "", "", NO_CALLS, NONE_CANCELLED, SAID_NOTHING),
+    SUCCEED_VARIANT(STEP_SAYS, "txn_succeed_said", FRESH, "", NO_CALLS, NONE_CANCELLED, SAID),
+    SUCCEED_VARIANT(STEP_CALLS, "txn_succeed_calls", "", CALLS, CALLS_MADE, CALL_CANCELLED, SAID_NOTHING),
+    SUCCEED_VARIANT(STEP_CALLS + STEP_SAYS, "txn_succeed_said_calls", FRESH, CALLS, CALLS_MADE, CALL_CANCELLED, SAID),
     [STATEMENT_TXN_SPEND] = {"txn_spend", ON_STEPS, true, STEP_TYPES,
         "WITH id AS (SELECT nextval('txn_id_seq') AS txn_id FROM gateway_instance g"
         "     WHERE g.instance_id = $1 AND g.epoch = $2),"
@@ -245,7 +244,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "     'paid', unix_ms(t.paid_at) / 1000, 'deadline', unix_ms(t.deadline_at) / 1000,"
         "     'timer', coalesce(t.timer, 'none'), 'code', CASE t.outcome_code WHEN 0 THEN '' ELSE t.outcome_code::text END,"
         "     'predecessor_ref', p.ref, 'new_txn_ref', (SELECT s.ref FROM txn s WHERE s.predecessor_id = t.txn_id),"
-        "     'adjustments', (SELECT coalesce(json_agg(json_build_object('time', unix_ms(a.at), 'says', a.says)"
+        "     'adjustments', (SELECT coalesce(json_agg(json_build_object('time', unix_ms(a.at) / 1000, 'says', a.says)"
         "         ORDER BY a.adjustment_id), '[]') FROM txn_adjustment a WHERE a.txn_id = t.txn_id),"
         "     'callbacks', (SELECT coalesce(json_agg(json_build_object('kind', c.kind, 'webhook_id', c.webhook_id,"
         "         'created', unix_ms(c.created_at) / 1000,"
@@ -255,7 +254,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "         SELECT count(*) FILTER (WHERE a.number > 0) AS attempts, max(a.fate) FILTER (WHERE a.fate <> 'pending') AS fate"
         "         FROM callback_attempt a WHERE a.callback_id = c.callback_id) h"
         "       WHERE c.txn_id = t.txn_id AND c.integrator_id = t.integrator_id),"
-        "     'timeline', (SELECT coalesce(json_agg(json_build_object('time', unix_ms(e.at), 'event', e.event,"
+        "     'timeline', (SELECT coalesce(json_agg(json_build_object('time', unix_ms(e.at) / 1000, 'event', e.event,"
         "         'from', e.from_state, 'to', e.to_state, 'actor', e.actor) ORDER BY e.event_id), '[]')"
         "       FROM (SELECT * FROM txn_event j WHERE j.txn_id = t.txn_id ORDER BY j.event_id DESC LIMIT 200) e))::text"
         TXN_FROM " WHERE t.integrator_id = $3 AND t.ref = $4"},

@@ -114,7 +114,7 @@ struct store_live_row {
     int64_t request_callback_id; /* its undelivered /txn/request; 0: none */
     bool rename_unconfirmed; /* it has a predecessor, and no attempt has told the integrator of the
                                 new ref yet */
-    bool unread_evidence;        /* an event that nobody could read named its approval */
+    bool unread_evidence;    /* an event that nobody could read named its approval */
 };
 
 /* Each row in turn, then once with NULL. Every live row of a machine (NULL: of all machines that

@@ -98,9 +98,18 @@ def test_journals_have_partitions_ahead_and_maintain_adds_them(database):
     assert Ctl(database).json("maintain", "--days", "20") == {"partitions_made": 0}
 
 
+def test_maintain_forgets_answers_after_a_day(database):
+    database.rows("""WITH i AS (INSERT INTO integrator (name) VALUES ('forgetful') RETURNING integrator_id)
+                     INSERT INTO idempotency_answer (integrator_id, key, path, body_sha256, status, body, created_at)
+                     SELECT integrator_id, hours::text, '/api/lock', repeat('0', 64), 200, '{}', now() - hours * interval '1 h'
+                       FROM i, unnest('{23,25}'::int[]) hours RETURNING 1""")
+    Ctl(database).json("maintain")
+    assert database.rows("SELECT key FROM idempotency_answer") == [{"key": "23"}]
+
+
 @pytest.mark.parametrize("statement", [
     "UPDATE txn_event SET event = 'x'", "DELETE FROM txn_event", "TRUNCATE txn_event", "TRUNCATE txn CASCADE",
-    "TRUNCATE callback", "TRUNCATE machine_event"])
+    "TRUNCATE callback", "TRUNCATE machine_event", "TRUNCATE txn_adjustment"])
 def test_journals_only_grow(database, statement):
     database.rows("""INSERT INTO txn_event (txn_id, version, to_state, event, actor, step, instance_id)
                      VALUES (1, 1, 'LOCKING', 'lock', 'integrator', 1, 1) RETURNING 1""")
@@ -117,8 +126,11 @@ def test_roles_of_less_power_suffice(cluster):
         rights = json.loads(database.value("""SELECT json_build_object(
             'add', has_table_privilege('vendgate_daemon', 'txn_event', 'INSERT'),
             'edit', has_table_privilege('vendgate_daemon', 'txn_event', 'UPDATE'),
+            'adjust', has_table_privilege('vendgate_daemon', 'txn_adjustment', 'INSERT'),
+            'answer', has_table_privilege('vendgate_daemon', 'idempotency_answer', 'INSERT, UPDATE'),
+            'group', has_table_privilege('vendgate_daemon', 'machine_group', 'UPDATE'),
             'people', has_table_privilege('vendgate_daemon', 'integrator', 'UPDATE'))::text"""))
-        assert rights == {"add": True, "edit": False, "people": False}
+        assert rights == {"add": True, "edit": False, "adjust": True, "answer": True, "group": False, "people": False}
     finally:
         database.rows("DROP OWNED BY vendgate_daemon")
         database.rows("DROP ROLE vendgate_daemon")

@@ -31,6 +31,8 @@ int main(void)
         return EXIT_FAILURE;
     Suite *suite = suite_create("store");
     suite_add_tcase(suite, steps_tests());
+    suite_add_tcase(suite, succession_tests());
+    suite_add_tcase(suite, outcomes_tests());
     suite_add_tcase(suite, data_tests());
     suite_add_tcase(suite, batch_tests());
     suite_add_tcase(suite, loss_tests());

@@ -185,6 +185,7 @@ static struct {
     int rows;
     char fingerprints[2][65], keypad[64];
     bool token;
+    char policy[16];
 } loaded;
 
 static void keep_machine(void *arg, enum store_outcome outcome, const struct store_machine_row *row)
@@ -199,6 +200,8 @@ static void keep_machine(void *arg, enum store_outcome outcome, const struct sto
                  row->fingerprints[i] ? row->fingerprints[i] : "");
     loaded.token = row->token_sha256 != NULL;
     snprintf(loaded.keypad, sizeof(loaded.keypad), "%s", row->keypad ? row->keypad : "");
+    snprintf(loaded.policy, sizeof(loaded.policy), "%s",
+             row->doubt_policy ? row->doubt_policy : "");
 }
 
 START_TEST(a_machine_is_loaded_with_its_live_credentials)
@@ -218,6 +221,28 @@ START_TEST(a_machine_is_loaded_with_its_live_credentials)
     ck_assert_str_eq(loaded.keypad, "");
     ck_assert_int_eq(
         admin(&world, "SELECT online::int FROM machine_link_state WHERE vm_id = '%s'", vm_id), 1);
+}
+END_TEST
+
+static const char *policy_loaded(void)
+{
+    world.waiting++;
+    store_machine_load(world.store, vm_id, keep_machine, &world);
+    world_wait(&world);
+    return loaded.policy;
+}
+
+START_TEST(a_machine_has_the_policy_of_its_group)
+{
+    ck_assert_str_eq(policy_loaded(), "");
+    admin(&world,
+          "WITH g AS (INSERT INTO machine_group (name) VALUES ('%s') RETURNING group_id)"
+          " UPDATE machine m SET group_id = g.group_id FROM g WHERE vm_id = '%s'",
+          world.instance, vm_id);
+    ck_assert_str_eq(policy_loaded(), "");
+    admin(&world, "UPDATE machine_group SET doubt_policy = 'hold' WHERE name = '%s'",
+          world.instance);
+    ck_assert_str_eq(policy_loaded(), "hold");
 }
 END_TEST
 
@@ -441,6 +466,27 @@ START_TEST(a_change_by_hand_is_heard)
 }
 END_TEST
 
+static bool every_machine_news(const struct world *each)
+{
+    return !strcmp(each->changed, "machine ");
+}
+
+START_TEST(a_change_of_a_group_is_heard_by_its_machines)
+{
+    world_until(&world, any_news);
+    world.changed[0] = '\0';
+    admin(&world, "INSERT INTO machine_group (name) VALUES ('%s')", world.instance);
+    admin(&world,
+          "UPDATE machine SET group_id = (SELECT group_id FROM machine_group WHERE name = '%s') "
+          "WHERE vm_id = '%s'",
+          world.instance, vm_id);
+    world_until(&world, machine_news);
+    admin(&world, "UPDATE machine_group SET doubt_policy = 'capture' WHERE name = '%s'",
+          world.instance);
+    world_until(&world, every_machine_news);
+}
+END_TEST
+
 TCase *data_tests(void)
 {
     TCase *data = tcase_create("data");
@@ -459,5 +505,7 @@ TCase *data_tests(void)
     tcase_add_test(data, outcomes_wait_while_the_database_is_away);
     tcase_add_test(data, people_are_loaded_as_they_are_now);
     tcase_add_test(data, a_change_by_hand_is_heard);
+    tcase_add_test(data, a_machine_has_the_policy_of_its_group);
+    tcase_add_test(data, a_change_of_a_group_is_heard_by_its_machines);
     return data;
 }

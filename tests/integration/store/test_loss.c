@@ -132,7 +132,7 @@ START_TEST(killed_connections_lose_and_double_nothing)
 }
 END_TEST
 
-#define HANGING_MACHINES 200
+#define HANGING_STEPS 200
 
 /* With a synchronous standby that does not exist, COMMIT is on disk but its answer does not come.
  */
@@ -158,17 +158,16 @@ static bool is_hanging_or_answered(const struct world *each)
 }
 
 /* The backend takes the setting over at a time of its own, so steps are made until one hangs; its
- * machine's number. */
-static int step_until_one_hangs(void)
+ * number. */
+static int step_until_one_hangs(void (*queue_step)(int number))
 {
-    for (int number = 1; number <= HANGING_MACHINES; number++) {
-        const struct txn_record txn = locking(&world, number, 0);
-        const struct store_txn_step step = begin_step(&txn);
+    for (int number = 1; number <= HANGING_STEPS; number++) {
         world.waiting = 1;
-        store_txn_begin(world.store, &step, count_step, &world);
+        queue_step(number);
         world_until(&world, is_hanging_or_answered);
         if (world.waiting)
             return number;
+        ck_assert_int_eq(world.outcome, STORE_APPLIED);
     }
     ck_abort_msg("no commit hung");
 }
@@ -184,18 +183,22 @@ static void keep_turning(uv_timer_t *timer)
     (void)timer;
 }
 
-START_TEST(a_commit_whose_answer_was_lost_is_found_and_answered)
+static bool can_hang(void)
 {
-    if (admin(&world, "SELECT rolsuper::int FROM pg_roles WHERE rolname = current_user") != 1) {
-        fputs("skipped: only a superuser can make commits hang\n", stderr);
-        return;
-    }
-    machines_add(&world, 1, HANGING_MACHINES);
+    if (admin(&world, "SELECT rolsuper::int FROM pg_roles WHERE rolname = current_user") == 1)
+        return true;
+    fputs("skipped: only a superuser can make commits hang\n", stderr);
+    return false;
+}
+
+/* The connection breaks while a commit's answer is awaited; the number of that step. */
+static int lose_an_answer(void (*queue_step)(int number))
+{
     uv_timer_t turning;
     uv_timer_init(world.loop, &turning);
     uv_timer_start(&turning, keep_turning, 5, 5);
     commits_hang(true);
-    int number = step_until_one_hangs();
+    int number = step_until_one_hangs(queue_step);
     kill_steps();
     world_until(&world, is_lost);
     commits_hang(false);
@@ -204,11 +207,64 @@ START_TEST(a_commit_whose_answer_was_lost_is_found_and_answered)
     ck_assert_int_eq(world.outcome, STORE_APPLIED);
     ck_assert_int_eq((int)metric(&world, "vendgate_store_uncertain_total{connection=\"steps\"}"),
                      1);
+    return number;
+}
+
+static void queue_begin(int number)
+{
+    const struct txn_record txn = locking(&world, number, 0);
+    const struct store_txn_step step = begin_step(&txn);
+    store_txn_begin(world.store, &step, count_step, &world);
+}
+
+START_TEST(a_commit_whose_answer_was_lost_is_found_and_answered)
+{
+    if (!can_hang())
+        return;
+    machines_add(&world, 1, HANGING_STEPS);
+    int number = lose_an_answer(queue_begin);
     ck_assert_int_eq(
         world.result.txn_id,
         admin(&world, "SELECT txn_id FROM txn WHERE vm_id = '%s-%d'", world.instance, number));
     ck_assert_int_eq(
         admin(&world, "SELECT count(*) FROM txn_event WHERE txn_id = %ld", world.result.txn_id), 1);
+}
+END_TEST
+
+static struct txn_record last; /* of the refs that take over from each other */
+
+static void queue_succession(int number)
+{
+    char ref[40];
+    snprintf(ref, sizeof(ref), "taken-%d", number);
+    struct txn_record old = last;
+    if (number > 1)
+        old.id = world.result.txn_id;
+    enum txn_state from = give_way(&old);
+    last = successor(&old, ref);
+    struct store_txn_step step = succeed_step(&world, &last);
+    if (number == 1)
+        step.cancel_callback_id = world.result.callback_ids[0];
+    store_txn_succeed(world.store, &step, &old, from, count_step, &world);
+}
+
+START_TEST(a_takeover_whose_answer_was_lost_is_found_and_answered)
+{
+    if (!can_hang())
+        return;
+    machines_add(&world, 1, 1);
+    last = requested(&world, 1, 0);
+    int number = lose_an_answer(queue_succession);
+    ck_assert_int_eq(
+        world.result.txn_id,
+        admin(&world, "SELECT txn_id FROM txn WHERE vm_id = '%s' AND live", last.vm_id));
+    ck_assert_int_eq(
+        world.result.callback_ids[0],
+        admin(&world, "SELECT callback_id FROM callback WHERE txn_id = %ld", world.result.txn_id));
+    ck_assert_int_eq(admin(&world, "SELECT count(*) FROM txn WHERE vm_id = '%s'", last.vm_id),
+                     number + 1);
+    ck_assert_int_eq(admin(&world, "SELECT count(*) FROM txn_event WHERE vm_id = '%s'", last.vm_id),
+                     3 + 2 * number);
 }
 END_TEST
 
@@ -305,5 +361,6 @@ TCase *hanging_tests(void)
     tcase_add_checked_fixture(hanging, open_world, close_world);
     tcase_set_timeout(hanging, 60);
     tcase_add_test(hanging, a_commit_whose_answer_was_lost_is_found_and_answered);
+    tcase_add_test(hanging, a_takeover_whose_answer_was_lost_is_found_and_answered);
     return hanging;
 }

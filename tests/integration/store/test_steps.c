@@ -1,8 +1,6 @@
 /* test_steps.c - what a step leaves in the database, and what refuses it. */
 #include "world.h"
 
-#include "base/random.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -50,69 +48,11 @@ static void find(const char *ref)
     world_wait(&world);
 }
 
-/* A selection with its callback and the machine's event, as the broker would store it. */
-static struct store_machine_event selection_event(const struct txn_record *txn, int64_t seq)
-{
-    static const char BODY[] = "{\"event\":\"selection\"}";
-    return (struct store_machine_event){
-        .vm_id = txn->vm_id,
-        .event_epoch = 1,
-        .seq = seq,
-        .time_s = 1700000000,
-        .name = "selection",
-        .raw = BODY,
-        .raw_size = sizeof(BODY) - 1,
-        .state_epoch = 1,
-        .mark = seq,
-    };
-}
-
-static void put_callback(struct store_txn_step *step, const char *kind, const char *body)
-{
-    step->callbacks[step->callback_count++] = (struct store_new_callback){
-        .kind = kind,
-        .webhook_id = "msg_1",
-        .lane = step->txn->session,
-        .lane_sequence = step->txn->lane_sequence,
-        .body = body,
-        .body_size = strlen(body),
-        .expires_ms = store_now_ms(world.store) + 30000,
-    };
-}
-
-static struct txn_record requested(int round)
-{
-    struct txn_record txn = locking(&world, 1, round);
-    ck_assert_int_eq(begin(&world, &txn), STORE_APPLIED);
-    struct store_txn_step accepted = next_step(&txn, TXN_LOCKED, TXN_LOCK_ACCEPTED);
-    ck_assert_int_eq(advance(&world, &accepted), STORE_APPLIED);
-    txn.request = 7;
-    txn.item = 12;
-    snprintf(txn.selection, sizeof(txn.selection), "A\"1\\,{}");
-    txn.price = 150;
-    txn.lane_sequence = 1;
-    struct store_txn_step selected = next_step(&txn, TXN_REQUESTED, TXN_SELECTION);
-    const struct store_machine_event event = selection_event(&txn, round);
-    selected.machine_event = &event;
-    put_callback(&selected, "/txn/request", "{\"txn_ref\":\"quote \\\" brace {\"}");
-    ck_assert_int_eq(advance(&world, &selected), STORE_APPLIED);
-    return txn;
-}
-
-static void pay(struct txn_record *txn)
-{
-    random_hex(txn->approval, 16);
-    txn->amount = txn->price;
-    txn->approval_n = 4;
-    snprintf(txn->journal, sizeof(txn->journal), "j-1");
-    txn->paid_ms = store_now_ms(world.store);
-}
-
 START_TEST(a_record_comes_back_as_it_was_stored)
 {
-    struct txn_record txn = requested(0);
+    struct txn_record txn = requested(&world, 1, 0);
     txn.lock_answered = true;
-    pay(&txn);
+    pay(&world, &txn);
     struct store_txn_step paid = next_step(&txn, TXN_PAID, TXN_PAID_ACCEPTABLE);
     txn.timer = TXN_TIMER_APPROVE;
     ck_assert_int_eq(advance(&world, &paid), STORE_APPLIED);
@@ -126,7 +66,7 @@ END_TEST
 
 START_TEST(a_step_leaves_journal_callback_event_and_link_state)
 {
-    struct txn_record txn = requested(0);
+    struct txn_record txn = requested(&world, 1, 0);
     int64_t callback_id = world.result.callback_ids[0];
     ck_assert_int_eq(admin(&world, "SELECT count(*) FROM txn_event WHERE txn_id = %ld", txn.id), 3);
     ck_assert_int_eq(
@@ -178,7 +118,7 @@ START_TEST(a_step_from_a_stale_version_or_state_changes_nothing)
     struct txn_record stale = txn;
     stale.version = 5;
     struct store_txn_step late = next_step(&stale, TXN_LOCKED, TXN_LOCK_ACCEPTED);
-    put_callback(&late, "/txn/unlock", "{}");
+    put_callback(&world, &late, "/txn/unlock", "{}");
     ck_assert_int_eq(advance(&world, &late), STORE_CONFLICT);
     struct txn_record other = txn;
     other.state = TXN_LOCKED;
@@ -203,7 +143,7 @@ END_TEST
 
 START_TEST(a_repeated_event_number_has_no_effect)
 {
-    struct txn_record txn = requested(0);
+    struct txn_record txn = requested(&world, 1, 0);
     struct store_txn_step step = next_step(&txn, TXN_WITHDRAWN, TXN_SELECTION_WITHDRAWN);
     const struct store_machine_event repeated = selection_event(&txn, 0);
     step.machine_event = &repeated;
@@ -215,7 +155,7 @@ END_TEST
 
 START_TEST(a_note_leaves_the_row_alone)
 {
-    struct txn_record txn = requested(0);
+    struct txn_record txn = requested(&world, 1, 0);
     struct store_txn_step note = {.txn = &txn,
                                   .from = txn.state,
                                   .event = TXN_PAID_NOT_YET,
@@ -239,12 +179,12 @@ END_TEST
 
 START_TEST(an_unsent_callback_is_cancelled_with_the_step)
 {
-    struct txn_record txn = requested(0);
+    struct txn_record txn = requested(&world, 1, 0);
     int64_t callback_id = world.result.callback_ids[0];
     struct store_txn_step step = next_step(&txn, TXN_CLOSED, TXN_SESSION_ENDED);
     txn.closed_by = TXN_SESSION_ENDED;
     step.cancel_callback_id = callback_id;
-    put_callback(&step, "/txn/unlock", "{\"code\":\"105\"}");
+    put_callback(&world, &step, "/txn/unlock", "{\"code\":\"105\"}");
     ck_assert_int_eq(advance(&world, &step), STORE_APPLIED);
     ck_assert(world.result.cancelled);
     ck_assert_int_gt(world.result.callback_ids[0], callback_id);
@@ -277,7 +217,7 @@ END_TEST
 
 START_TEST(the_database_itself_refuses_what_must_never_be)
 {
-    struct txn_record txn = requested(0);
+    struct txn_record txn = requested(&world, 1, 0);
     struct store_txn_step unpaid = next_step(&txn, TXN_VENDING, TXN_APPROVAL_TAKEN);
     ck_assert_int_eq(advance(&world, &unpaid), STORE_FAILED); /* goods without a payment */
     PGresult *edit = PQexec(world.admin, "UPDATE txn_event SET event = 'x'");
@@ -305,8 +245,8 @@ END_TEST
 
 START_TEST(an_approval_leads_to_its_transaction)
 {
-    struct txn_record txn = requested(0);
-    pay(&txn);
+    struct txn_record txn = requested(&world, 1, 0);
+    pay(&world, &txn);
     struct store_txn_step paid = next_step(&txn, TXN_PAID, TXN_PAID_ACCEPTABLE);
     ck_assert_int_eq(advance(&world, &paid), STORE_APPLIED);
     world.waiting++;

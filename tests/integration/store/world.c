@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include "base/macros.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -247,6 +248,140 @@ enum store_outcome advance(struct world *world, const struct store_txn_step *ste
 {
     world->waiting++;
     store_txn_advance(world->store, step, count_step, world);
+    world_wait(world);
+    return world->outcome;
+}
+
+struct store_machine_event selection_event(const struct txn_record *txn, int64_t seq)
+{
+    static const char BODY[] = "{\"event\":\"selection\"}";
+    return (struct store_machine_event){
+        .vm_id = txn->vm_id,
+        .event_epoch = 1,
+        .seq = seq,
+        .time_s = 1700000000,
+        .name = "selection",
+        .raw = BODY,
+        .raw_size = sizeof(BODY) - 1,
+        .state_epoch = 1,
+        .mark = seq,
+    };
+}
+
+struct store_new_callback *put_callback(struct world *world, struct store_txn_step *step,
+                                        const char *kind, const char *body)
+{
+    struct store_new_callback *callback = &step->callbacks[step->callback_count++];
+    *callback = (struct store_new_callback){
+        .kind = kind,
+        .webhook_id = "msg_1",
+        .lane = step->txn->session,
+        .lane_sequence = step->txn->lane_sequence,
+        .body = body,
+        .body_size = strlen(body),
+        .expires_ms = store_now_ms(world->store) + 30000,
+    };
+    return callback;
+}
+
+struct txn_record requested(struct world *world, int number, int round)
+{
+    struct txn_record txn = locking(world, number, round);
+    ck_assert_int_eq(begin(world, &txn), STORE_APPLIED);
+    struct store_txn_step accepted = next_step(&txn, TXN_LOCKED, TXN_LOCK_ACCEPTED);
+    ck_assert_int_eq(advance(world, &accepted), STORE_APPLIED);
+    txn.request = 7;
+    txn.item = 12;
+    snprintf(txn.selection, sizeof(txn.selection), "A\"1\\,{}");
+    txn.price = 150;
+    txn.lane_sequence = 1;
+    struct store_txn_step selected = next_step(&txn, TXN_REQUESTED, TXN_SELECTION);
+    const struct store_machine_event event = selection_event(&txn, round);
+    selected.machine_event = &event;
+    put_callback(world, &selected, "/txn/request", "{\"txn_ref\":\"quote \\\" brace {\"}");
+    ck_assert_int_eq(advance(world, &selected), STORE_APPLIED);
+    return txn;
+}
+
+void pay(struct world *world, struct txn_record *txn)
+{
+    random_hex(txn->approval, 16);
+    txn->amount = txn->price;
+    txn->approval_n = 4;
+    snprintf(txn->journal, sizeof(txn->journal), "j-1");
+    txn->paid_ms = store_now_ms(world->store);
+}
+
+struct txn_record vended(struct world *world, int number, int round)
+{
+    struct txn_record txn = requested(world, number, round);
+    pay(world, &txn);
+    const struct {
+        enum txn_state state;
+        enum txn_event event;
+    } STEPS[] = {{TXN_PAID, TXN_PAID_ACCEPTABLE},
+                 {TXN_VENDING, TXN_APPROVAL_TAKEN},
+                 {TXN_VENDED, TXN_DISPENSED}};
+    for (size_t i = 0; i < ARRAY_SIZE(STEPS); i++) {
+        struct store_txn_step step = next_step(&txn, STEPS[i].state, STEPS[i].event);
+        if (STEPS[i].state == TXN_VENDED) {
+            txn.closed_by = TXN_DISPENSED;
+            txn.timer = TXN_TIMER_NONE;
+            txn.deadline_ms = 0;
+        }
+        ck_assert_int_eq(advance(world, &step), STORE_APPLIED);
+    }
+    return txn;
+}
+
+struct txn_record successor(const struct txn_record *old, const char *ref)
+{
+    struct txn_record txn = *old;
+    memset(txn.ref, 0, sizeof(txn.ref));
+    memset(txn.approval, 0, sizeof(txn.approval));
+    memset(txn.journal, 0, sizeof(txn.journal));
+    txn.id = 0;
+    txn.state = TXN_REQUESTED;
+    txn.version = 1;
+    txn.request = old->request + 1;
+    txn.predecessor_id = old->id;
+    txn.lane_sequence = old->lane_sequence + 1;
+    txn.lock_answered = true;
+    txn.surcharge = txn.discount = txn.amount = txn.approval_n = txn.paid_ms = txn.created_ms = 0;
+    txn.closed_by = TXN_EVENT_NONE;
+    txn.timer = TXN_TIMER_PAYMENT;
+    txn.deadline_ms = 1900000000000;
+    snprintf(txn.ref, sizeof(txn.ref), "%s", ref);
+    snprintf(txn.predecessor_ref, sizeof(txn.predecessor_ref), "%s", old->ref);
+    return txn;
+}
+
+enum txn_state give_way(struct txn_record *old)
+{
+    enum txn_state from = old->state;
+    old->version++;
+    old->timer = TXN_TIMER_NONE;
+    old->deadline_ms = 0;
+    if (from == TXN_VENDED)
+        return from;
+    old->state = TXN_CLOSED;
+    old->closed_by = TXN_SELECTION_RENAMING;
+    return from;
+}
+
+struct store_txn_step succeed_step(struct world *world, const struct txn_record *txn)
+{
+    struct store_txn_step step = {
+        .txn = txn, .event = TXN_SELECTION_RENAMING, .actor = "machine", .owner_epoch = 1};
+    put_callback(world, &step, "/txn/request", "{\"new_txn_ref\":\"x\"}")->renames = true;
+    return step;
+}
+
+enum store_outcome succeed(struct world *world, const struct store_txn_step *step,
+                           const struct txn_record *old, enum txn_state from)
+{
+    world->waiting++;
+    store_txn_succeed(world->store, step, old, from, count_step, world);
     world_wait(world);
     return world->outcome;
 }

@@ -75,7 +75,31 @@ void count_done(void *arg, enum store_outcome outcome);
 enum store_outcome begin(struct world *world, struct txn_record *txn);
 enum store_outcome advance(struct world *world, const struct store_txn_step *step);
 
+/* The machine's event of a selection, number `seq`; borrows `txn`. */
+struct store_machine_event selection_event(const struct txn_record *txn, int64_t seq);
+/* Adds a callback to the step; `body` is borrowed. */
+struct store_new_callback *put_callback(struct world *world, struct store_txn_step *step,
+                                        const char *kind, const char *body);
+/* A transaction of machine `number` in REQUESTED, with its callback and the machine's event of
+ * number `round`; world->result is that of its last step. */
+struct txn_record requested(struct world *world, int number, int round);
+/* Fills in what /api/paid brings. */
+void pay(struct world *world, struct txn_record *txn);
+/* The same, paid and dispensed. */
+struct txn_record vended(struct world *world, int number, int round);
+
+/* The row by which another ref takes over from `old`. */
+struct txn_record successor(const struct txn_record *old, const char *ref);
+/* Makes `old` what it is after it was taken over from; returns the state before. */
+enum txn_state give_way(struct txn_record *old);
+/* The step that inserts the successor `txn`, with the callback that tells of it. */
+struct store_txn_step succeed_step(struct world *world, const struct txn_record *txn);
+enum store_outcome succeed(struct world *world, const struct store_txn_step *step,
+                           const struct txn_record *old, enum txn_state from);
+
 TCase *steps_tests(void);
+TCase *succession_tests(void);
+TCase *outcomes_tests(void);
 TCase *data_tests(void);
 TCase *batch_tests(void);
 TCase *loss_tests(void);

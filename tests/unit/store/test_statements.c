@@ -62,6 +62,29 @@ START_TEST(every_write_of_a_step_is_fenced)
 }
 END_TEST
 
+/* Else a clock that jumps between the commit and the question makes a step run twice. */
+START_TEST(no_probe_asks_the_clock)
+{
+    static const enum statement PROBES[] = {STATEMENT_TXN_PROBE, STATEMENT_TXN_SUCCEED_PROBE,
+                                            STATEMENT_MACHINE_EVENT_PROBE};
+    for (size_t i = 0; i < ARRAY_SIZE(PROBES); i++)
+        ck_assert_ptr_null(strstr(statement_info(PROBES[i])->sql, "now()"));
+}
+END_TEST
+
+/* A probe is sent with the parameters of what it asks for. */
+START_TEST(a_probe_takes_the_parameters_of_its_statement)
+{
+    for (enum statement s = STATEMENT_TXN_BEGIN; s < STATEMENT_TXN_SUCCEED; s++)
+        ck_assert_str_eq(statement_info(s)->types, statement_info(STATEMENT_TXN_PROBE)->types);
+    for (enum statement s = STATEMENT_TXN_SUCCEED; s <= STATEMENT_TXN_LAST_VARIANT; s++)
+        ck_assert_str_eq(statement_info(s)->types,
+                         statement_info(STATEMENT_TXN_SUCCEED_PROBE)->types);
+    ck_assert_str_eq(statement_info(STATEMENT_MACHINE_EVENT_SAVE)->types,
+                     statement_info(STATEMENT_MACHINE_EVENT_PROBE)->types);
+}
+END_TEST
+
 START_TEST(a_tool_statement_takes_the_parameters_that_it_says)
 {
     size_t count;
@@ -84,6 +107,8 @@ int main(void)
     tcase_add_test(statements, names_are_unique);
     tcase_add_test(statements, instance_and_epoch_come_first);
     tcase_add_test(statements, every_write_of_a_step_is_fenced);
+    tcase_add_test(statements, no_probe_asks_the_clock);
+    tcase_add_test(statements, a_probe_takes_the_parameters_of_its_statement);
     tcase_add_test(statements, a_tool_statement_takes_the_parameters_that_it_says);
     suite_add_tcase(suite, statements);
     SRunner *runner = srunner_create(suite);
