@@ -1,24 +1,9 @@
 #include "gateway/api_fields.h"
+#include "gateway/broker_reply.h"
 #include "gateway/core.h"
 #include "gateway/handlers.h"
 
 /* The four calls that move a transaction: read strictly, ask the broker, render its answer. */
-
-static void on_answer(void *arg, const struct broker_answer *answer)
-{
-    struct request *request = ticket_redeem(arg);
-    if (!request)
-        return;
-    struct envelope envelope = {
-        .success = answer->success,
-        .reason = answer->success ? REASON_NONE : answer->reason,
-        .action = answer->success ? ACTION_NONE : answer->action,
-        .message = answer->success ? NULL : answer->message,
-        .timeout_s = answer->timeout_s,
-        .txn_ref = answer->txn_ref,
-    };
-    request_answer(request, &envelope);
-}
 
 /* NULL: the request was refused. */
 static const char *read_vm(struct request *request, const struct api_vm *vm)
@@ -34,12 +19,6 @@ static const char *read_vm(struct request *request, const struct api_vm *vm)
 static struct broker *broker_of(const struct request *request)
 {
     return request->gateway->parts.broker;
-}
-
-/* Silence here proves nothing: the step may be on disk. */
-static struct ticket *wait_for_broker(struct request *request)
-{
-    return request_wait(request, REASON_OUTCOME_UNKNOWN);
 }
 
 struct lock_body {
@@ -64,7 +43,7 @@ void handle_lock(struct request *request)
                                     .vm_id = vm_id,
                                     .ref = body.ref,
                                     .balance = body.balance};
-    broker_lock(broker_of(request), &call, on_answer, wait_for_broker(request));
+    broker_lock(broker_of(request), &call, broker_reply, broker_reply_wait(request));
 }
 
 struct paid_body {
@@ -89,7 +68,7 @@ void handle_paid(struct request *request)
                                     .price = body.price,
                                     .discount = body.discount,
                                     .surcharge = body.surcharge};
-    broker_paid(broker_of(request), &call, on_answer, wait_for_broker(request));
+    broker_paid(broker_of(request), &call, broker_reply, broker_reply_wait(request));
 }
 
 struct unlock_body {
@@ -110,7 +89,7 @@ void handle_unlock(struct request *request)
         return;
     struct broker_unlock_call call = {
         .integrator_id = request->integrator_id, .vm_id = vm_id, .ref = body.ref};
-    broker_unlock(broker_of(request), &call, on_answer, wait_for_broker(request));
+    broker_unlock(broker_of(request), &call, broker_reply, broker_reply_wait(request));
 }
 
 struct keys_body {
@@ -138,5 +117,5 @@ void handle_user_keys(struct request *request)
         request_refuse(request, REASON_BAD_FIELD, "field 'keys' must be an array of integers");
         return;
     }
-    broker_keys(broker_of(request), &call, on_answer, wait_for_broker(request));
+    broker_keys(broker_of(request), &call, broker_reply, broker_reply_wait(request));
 }

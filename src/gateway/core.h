@@ -4,6 +4,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/http_metrics.h"
+#include "gateway/idempotency.h"
 #include "gateway/rate.h"
 #include "gateway/request.h"
 #include "gateway/surface.h"
@@ -17,6 +18,7 @@ struct gateway {
     uint64_t last_request;
     struct ticket *tickets; /* utlist: out, not redeemed yet */
     struct rate *rate;
+    struct idempotency *idempotency;
     struct http_metrics metrics;
     int64_t started_ms; /* monotonic */
     bool draining;

@@ -30,6 +30,16 @@ static void set_text(json_t *object, const char *name, const char *text)
         (void)json_object_set_new(object, name, json_string(text));
 }
 
+enum reason envelope_read_reason(const char *text, size_t size)
+{
+    _cleanup_(json_release) json_t *object = json_loadb(text, size, 0, NULL);
+    const char *code = json_string_value(json_object_get(object, "code"));
+    for (int i = REASON_NONE + 1; code && i < REASON_COUNT; i++)
+        if (strcmp(reason_info((enum reason)i)->code, code) == 0)
+            return (enum reason)i;
+    return REASON_NONE;
+}
+
 char *envelope_render(const struct envelope *envelope, size_t *ret_size)
 {
     _cleanup_(json_release) json_t *object = json_object();

@@ -22,6 +22,8 @@ struct envelope {
 
 /* A failure with the reason's own message and action. `message` NULL: the reason's. */
 struct envelope envelope_refusal(enum reason reason, const char *message);
+/* The reason that a rendered envelope tells; REASON_NONE: none that we know. */
+enum reason envelope_read_reason(const char *text, size_t size);
 /* free() the result. */
 char *envelope_render(const struct envelope *envelope, size_t *ret_size);
 

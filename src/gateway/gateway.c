@@ -36,6 +36,7 @@ int gateway_open(uv_loop_t *loop, const struct gateway_options *options,
     gateway->options = *options;
     gateway->parts = *parts;
     gateway->rate = rate_new();
+    gateway->idempotency = idempotency_new((size_t)options->requests_max);
     gateway->started_ms = clock_monotonic_ms();
     http_metrics_init(&gateway->metrics, parts->metrics);
     int result = open_surfaces(gateway, ret_error);
@@ -89,7 +90,8 @@ void gateway_free(struct gateway **gateway)
         return;
     for (size_t i = 0; i < SURFACE_COUNT; i++)
         surface_free(&old->surfaces[i]);
-    assert(!old->requests); /* each ended with its connection */
+    idempotency_free(&old->idempotency);
+    assert(!old->requests); /* each ended with its connection, or with its key */
     tickets_orphan(old);
     rate_free(&old->rate);
     free(old);

@@ -12,11 +12,16 @@ void handle_user_keys(struct request *request);
 /* api_search.c */
 void handle_search(struct request *request);
 void handle_bulk_search(struct request *request);
+/* api_status.c */
+void handle_txn_status(struct request *request);
 /* private.c */
 void handle_metrics(struct request *request);
 void handle_livez(struct request *request);
 void handle_readyz(struct request *request);
 /* admin.c */
 void handle_status(struct request *request);
+/* admin_acts.c */
+void handle_verdict(struct request *request);
+void handle_release(struct request *request);
 
 #endif

@@ -82,6 +82,14 @@ static bool take_from_rate(struct request *request)
     return false;
 }
 
+static bool check_ready(struct request *request)
+{
+    const char *not_ready = reception_not_ready(request->gateway);
+    if (not_ready)
+        request_refuse(request, REASON_STORE_UNAVAILABLE, not_ready);
+    return !not_ready;
+}
+
 /* Who asks is known: the rest of the way. */
 static void admit(struct request *request, int64_t integrator_id)
 {
@@ -92,13 +100,8 @@ static void admit(struct request *request, int64_t integrator_id)
         request_refuse(request, REASON_BAD_MEDIA_TYPE, NULL);
         return;
     }
-    if (!parse_body(request))
-        return;
-    const char *not_ready = reception_not_ready(request->gateway);
-    if (not_ready)
-        request_refuse(request, REASON_STORE_UNAVAILABLE, not_ready);
-    else
-        request->route->handle(request);
+    if (parse_body(request) && check_ready(request))
+        idempotency_admit(request);
 }
 
 static void judge(struct request *request, enum people_verdict verdict, int64_t integrator_id)
@@ -150,7 +153,8 @@ static void receive_api(struct request *request, struct MHD_Connection *mhd)
         request_refuse(request, REASON_SHUTTING_DOWN, NULL);
         return;
     }
-    if (HASH_COUNT(gateway->requests) > (size_t)gateway->options.requests_max) {
+    size_t under_way = HASH_COUNT(gateway->requests) - idempotency_runs(gateway->idempotency);
+    if (under_way > (size_t)gateway->options.requests_max) {
         request_refuse(request, REASON_RATE_LIMITED, "too many requests under way");
         return;
     }
@@ -160,19 +164,22 @@ static void receive_api(struct request *request, struct MHD_Connection *mhd)
     }
     request->json_media = reception_is_json(
         MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
+    idempotency_read_key(request, mhd);
     authenticate(request, mhd);
 }
 
 static void receive_admin(struct request *request)
 {
     const struct connection *connection = request->connection;
-    if (connection->uid == 0 || connection->uid == geteuid() || connection->gid == getegid()) {
-        request->route->handle(request);
+    if (connection->uid != 0 && connection->uid != geteuid() && connection->gid != getegid()) {
+        struct envelope envelope =
+            envelope_refusal(REASON_FORBIDDEN, "only root and the gateway's own user or group");
+        request_answer_status(request, &envelope, MHD_HTTP_FORBIDDEN);
         return;
     }
-    struct envelope envelope =
-        envelope_refusal(REASON_FORBIDDEN, "only root and the gateway's own user or group");
-    request_answer_status(request, &envelope, MHD_HTTP_FORBIDDEN);
+    bool acts = route_takes(request->route, MHD_HTTP_METHOD_POST);
+    if (!acts || (parse_body(request) && check_ready(request)))
+        request->route->handle(request);
 }
 
 void reception_receive(struct request *request, struct MHD_Connection *mhd, const char *path,

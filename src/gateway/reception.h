@@ -2,8 +2,8 @@
  * media type, JSON, readiness.
  *
  *   404 -> 405 -> [API: 503 draining or loading, 429 too many, 401 credentials, 429 rate, 415, 413,
- * 400 JSON, 503 not ready] -> handler [admin: 403 for a peer that is neither root nor our own user
- * or group] */
+ * 400 JSON, 503 not ready, idempotency.h] -> handler [admin: 403 for a peer that is neither root
+ * nor our own user or group; a POST: 413, 400 JSON, 503 not ready] */
 #ifndef VENDGATE_GATEWAY_RECEPTION_H
 #define VENDGATE_GATEWAY_RECEPTION_H
 

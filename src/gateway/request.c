@@ -18,29 +18,46 @@ struct ticket {
     struct ticket *prev, *next; /* in gateway->tickets */
 };
 
-struct request *request_new(struct gateway *gateway, struct connection *connection)
+static struct request *make(struct gateway *gateway)
 {
     struct request *request = memory_zero(1, sizeof(*request));
     request->id = ++gateway->last_request;
     request->gateway = gateway;
-    request->connection = connection;
     request->phase = REQUEST_ARRIVING;
     request->started_ns = clock_monotonic_ns();
+    HASH_ADD(hh, gateway->requests, id, sizeof(request->id), request);
+    return request;
+}
+
+struct request *request_new(struct gateway *gateway, struct connection *connection)
+{
+    struct request *request = make(gateway);
+    request->connection = connection;
     buffer_init(&request->body, (size_t)surface_body_max(connection->surface));
     assert(!connection->request);
     connection->request = request;
-    HASH_ADD(hh, gateway->requests, id, sizeof(request->id), request);
     metric_add(gateway->metrics.under_way, 1);
     return request;
 }
 
+struct request *request_new_run(struct request *caller, request_ran_cb *ran, void *arg)
+{
+    assert(caller->json);
+    struct request *run = make(caller->gateway);
+    run->route = caller->route;
+    run->json = TAKE(caller->json);
+    run->integrator_id = caller->integrator_id;
+    run->ran = ran;
+    run->ran_arg = arg;
+    return run;
+}
+
+/* Runs are not counted: the requests that wait for them are. */
 static void set_phase(struct request *request, enum request_phase phase)
 {
-    struct metric_cell *waiting = request->gateway->metrics.waiting;
-    if (phase == REQUEST_WAITING)
-        metric_add(waiting, 1);
-    if (request->phase == REQUEST_WAITING)
-        metric_add(waiting, -1);
+    int change = (phase == REQUEST_WAITING) - (request->phase == REQUEST_WAITING);
+    if (request->connection)
+        metric_add(request->gateway->metrics.waiting, change);
     request->phase = phase;
 }
 
@@ -49,9 +66,11 @@ void request_free(struct request *request)
     struct gateway *gateway = request->gateway;
     if (request->phase == REQUEST_WAITING)
         set_phase(request, REQUEST_CANCELLED);
-    metric_add(gateway->metrics.under_way, -1);
     HASH_DEL(gateway->requests, request);
-    request->connection->request = NULL;
+    if (request->connection) {
+        metric_add(gateway->metrics.under_way, -1);
+        request->connection->request = NULL;
+    }
     timer_free(&request->deadline);
     json_release(&request->json);
     buffer_done(&request->body);
@@ -70,7 +89,9 @@ static void go_on(struct request *request, enum request_phase phase)
     set_phase(request, phase);
     if (request->deadline)
         timer_stop(request->deadline);
-    if (request->suspended)
+    if (request->ran)
+        request->ran(request->ran_arg);
+    else if (request->suspended)
         surface_resume(request->connection->surface, request);
 }
 
@@ -83,8 +104,11 @@ void request_cancel(struct request *request)
 /* --- answering -----------------------------------------------------------------------------------
  */
 
-static void count(const struct request *request, enum reason reason)
+static void count(const struct request *request)
 {
+    if (!request->connection)
+        return;
+    enum reason reason = request->answer.reason;
     const char *surface = surface_name(request->connection->surface);
     const char *path = request->route ? request->route->path : "unknown";
     int64_t spent_ns = clock_monotonic_ns() - request->started_ns;
@@ -104,9 +128,11 @@ void request_answer_status(struct request *request, const struct envelope *envel
     answer->content_type = JSON_TYPE;
     answer->challenge = status == MHD_HTTP_UNAUTHORIZED;
     answer->retry = status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE;
+    answer->reason = envelope->reason;
+    answer->action = envelope->action;
     CRASH_POINT(before_http_answer);
     answer->body = envelope_render(envelope, &answer->body_size);
-    count(request, envelope->reason);
+    count(request);
     go_on(request, REQUEST_ANSWERED);
 }
 
@@ -135,7 +161,18 @@ void request_answer_body(struct request *request, int status, const char *conten
     request->answer.content_type = content_type;
     request->answer.body = body;
     request->answer.body_size = body_size;
-    count(request, REASON_NONE);
+    count(request);
+    go_on(request, REQUEST_ANSWERED);
+}
+
+void request_answer_again(struct request *request, const struct answer *given, bool replayed)
+{
+    assert(request->phase == REQUEST_WAITING && !request->answer.body);
+    request->answer = *given;
+    request->answer.content_type = JSON_TYPE;
+    request->answer.body = memory_bytes(given->body, given->body_size);
+    request->answer.replayed = replayed;
+    count(request);
     go_on(request, REQUEST_ANSWERED);
 }
 
@@ -178,16 +215,22 @@ struct ticket *request_wait(struct request *request, enum reason late)
     return ticket;
 }
 
+struct request *ticket_look(const struct ticket *ticket)
+{
+    struct request *request = NULL;
+    if (ticket->gateway)
+        HASH_FIND(hh, ticket->gateway->requests, &ticket->request_id, sizeof(ticket->request_id),
+                  request);
+    return request && request->phase == REQUEST_WAITING ? request : NULL;
+}
+
 struct request *ticket_redeem(struct ticket *ticket)
 {
-    struct gateway *gateway = ticket->gateway;
-    struct request *request = NULL;
-    if (gateway) {
-        DL_DELETE(gateway->tickets, ticket);
-        HASH_FIND(hh, gateway->requests, &ticket->request_id, sizeof(ticket->request_id), request);
-    }
+    struct request *request = ticket_look(ticket);
+    if (ticket->gateway)
+        DL_DELETE(ticket->gateway->tickets, ticket);
     free(ticket);
-    return request && request->phase == REQUEST_WAITING ? request : NULL;
+    return request;
 }
 
 void tickets_orphan(struct gateway *gateway)

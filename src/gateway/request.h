@@ -23,6 +23,7 @@
 
 struct gateway;
 struct connection;
+struct request;
 struct ticket;
 
 enum request_phase {
@@ -39,22 +40,33 @@ struct answer {
     const char *allow;        /* static; NULL: no such header */
     bool challenge;           /* WWW-Authenticate */
     bool retry;               /* Retry-After */
-    char *body;               /* owned */
+    bool replayed;            /* Idempotency-Replayed */
+    enum reason reason;       /* what the body says */
+    enum reason_action action;
+    char *body; /* owned */
     size_t body_size;
 };
+
+/* A run was answered: its answer stands in request->answer. Called inside the call that answers it,
+ * so it may not free it. */
+typedef void request_ran_cb(void *arg);
 
 struct request {
     uint64_t id; /* the key */
     struct gateway *gateway;
-    struct connection *connection; /* never goes before the request */
+    struct connection *connection; /* never goes before the request; NULL: a run */
     const struct route *route;     /* NULL: unknown path, or the head was not judged yet */
     enum request_phase phase;
     bool suspended;  /* in libmicrohttpd */
     bool json_media; /* Content-Type is application/json */
     bool too_large;  /* the body passed the limit; the rest was dropped */
     struct buffer body;
-    json_t *json;                /* API: the body */
+    json_t *json;                /* the body, of a POST */
     int64_t integrator_id;       /* API: who asks; 0: not known yet */
+    const char *idempotency_key; /* API: the header's value, "" if it came twice, NULL if not at
+                                    all; borrowed from libmicrohttpd */
+    request_ran_cb *ran;         /* of a run */
+    void *ran_arg;
     int64_t started_ns;          /* monotonic */
     enum reason deadline_reason; /* what it is told when it waited too long */
     struct timer *deadline;      /* made when it waits first */
@@ -63,6 +75,10 @@ struct request {
 };
 
 struct request *request_new(struct gateway *gateway, struct connection *connection);
+/* A run: the caller's call under a request of its own that no client's hanging up can end. Takes
+ * its body over. Whoever asked for it hands it to its handler and frees it after `ran` was called.
+ */
+struct request *request_new_run(struct request *caller, request_ran_cb *ran, void *arg);
 /* After the answer went out, or the connection broke. Tickets find nothing from then on. */
 void request_free(struct request *request);
 void request_take_body(struct request *request, const char *bytes, size_t size);
@@ -80,6 +96,8 @@ void request_refuse_method(struct request *request);
 /* Takes `body` over. `content_type` is static. */
 void request_answer_body(struct request *request, int status, const char *content_type, char *body,
                          size_t body_size);
+/* As another request of the API was answered; `given` is copied. */
+void request_answer_again(struct request *request, const struct answer *given, bool replayed);
 
 /* Fills `ret_struct` from the JSON body. False: it was refused, with the field named. */
 MUST_CHECK bool request_read_fields(struct request *request, const struct json_field *fields,
@@ -91,6 +109,8 @@ struct ticket *request_wait(struct request *request, enum reason late);
 /* Exactly once for each ticket, which is gone afterwards. NULL: the request does not wait any more.
  */
 struct request *ticket_redeem(struct ticket *ticket);
+/* The same request, and the ticket stays out. */
+struct request *ticket_look(const struct ticket *ticket);
 /* The gateway goes: tickets that are still out redeem to NULL. */
 void tickets_orphan(struct gateway *gateway);
 

@@ -12,10 +12,13 @@ static const struct route ROUTES[] = {
     {SURFACE_API, "POST", "/api/vmc_search", handle_search},
     {SURFACE_API, "POST", "/api/vmc_bulk_search", handle_bulk_search},
     {SURFACE_API, "POST", "/api/vmc_user_keys", handle_user_keys},
+    {SURFACE_API, "POST", "/ext/txn_status", handle_txn_status},
     {SURFACE_PRIVATE, "GET", "/metrics", handle_metrics},
     {SURFACE_PRIVATE, "GET", "/livez", handle_livez},
     {SURFACE_PRIVATE, "GET", "/readyz", handle_readyz},
     {SURFACE_ADMIN, "GET", "/admin/status", handle_status},
+    {SURFACE_ADMIN, "POST", "/admin/txn/verdict", handle_verdict},
+    {SURFACE_ADMIN, "POST", "/admin/machine/release", handle_release},
 };
 
 static const char *below_base(enum surface_kind surface, const char *path)

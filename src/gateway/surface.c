@@ -49,6 +49,7 @@ static void add_headers(struct MHD_Response *response, const struct answer *answ
         {answer->challenge, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
          "Basic realm=\"vendgate\", charset=\"UTF-8\""},
         {answer->retry, MHD_HTTP_HEADER_RETRY_AFTER, "1"},
+        {answer->replayed, "Idempotency-Replayed", "true"},
         {last, MHD_HTTP_HEADER_CONNECTION, "close"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(HEADERS); i++)

@@ -1,365 +1,4 @@
-#include "gateway/gateway.h"
-
-#include "base/memory.h"
-#include "people/secret.h"
-
-#include <arpa/inet.h>
-#include <check.h>
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-/* The gateway as clients see it, over real sockets; the broker and the database behind it are
- * played. */
-
-/* --- the database, played
- * -------------------------------------------------------------------------- */
-
-static bool store_is_ready;
-
-bool store_ready(const struct store *store UNUSED)
-{
-    return store_is_ready;
-}
-
-int64_t store_instance_id(const struct store *store UNUSED)
-{
-    return 7;
-}
-
-size_t store_pending(const struct store *store UNUSED)
-{
-    return 3;
-}
-
-/* Of "secret", with a cost that lets tests be fast. */
-#define DIGEST_OF_SECRET \
-    "scrypt$16$8$1$MDEyMzQ1Njc4OWFiY2RlZg==$gEeb/KeWbm5g+kBQOFr1yJbkjBxxxDOkhSmrSXFFwOg="
-
-static int64_t requests_per_second;
-
-void store_integrator_load(struct store *store UNUSED, int64_t integrator_id UNUSED,
-                           store_integrator_row_cb *callback, void *arg)
-{
-    struct store_integrator_row ada = {.integrator_id = 1,
-                                       .name = "ada",
-                                       .enabled = true,
-                                       .doubt_policy = "refund",
-                                       .requests_per_second = requests_per_second};
-    callback(arg, STORE_APPLIED, &ada);
-    callback(arg, STORE_APPLIED, NULL);
-}
-
-void store_key_load(struct store *store UNUSED, store_key_row_cb *callback, void *arg)
-{
-    char digest[SECRET_SHA256_SIZE];
-    secret_sha256_hex("key-of-ada", strlen("key-of-ada"), digest);
-    struct store_key_row key = {1, 1, "api_key", NULL, digest};
-    struct store_key_row password = {2, 1, "basic", "ada", DIGEST_OF_SECRET};
-    callback(arg, STORE_APPLIED, &key);
-    callback(arg, STORE_APPLIED, &password);
-    callback(arg, STORE_APPLIED, NULL);
-}
-
-void store_grant_load(struct store *store UNUSED, store_grant_row_cb *callback, void *arg)
-{
-    callback(arg, STORE_APPLIED, 1, "VM-1");
-    callback(arg, STORE_APPLIED, 1, "VM-2");
-    callback(arg, STORE_APPLIED, 0, NULL);
-}
-
-void store_machine_load(struct store *store UNUSED, const char *vm_id UNUSED,
-                        store_machine_row_cb *callback, void *arg)
-{
-    static const char *const IDS[] = {"VM-1", "VM-2", "VM-OTHERS"};
-    for (size_t i = 0; i < ARRAY_SIZE(IDS); i++) {
-        struct store_machine_row row = {.vm_id = IDS[i], .enabled = true, .operator_name = "Ops"};
-        callback(arg, STORE_APPLIED, &row);
-    }
-    callback(arg, STORE_APPLIED, NULL);
-}
-
-/* --- the broker, played
- * ---------------------------------------------------------------------------- */
-
-static bool broker_is_ready;
-static struct asked {
-    int calls, answered;
-    char what[16], vm_id[VM_ID_SIZE], ref[TXN_REF_SIZE];
-    int64_t integrator_id, figures[4];
-    broker_answer_cb *callbacks[16];
-    void *args[16];
-} asked;
-
-static void ask(const char *what, const char *vm_id, const char *ref, broker_answer_cb *callback,
-                void *arg)
-{
-    ck_assert_int_lt(asked.calls, (int)ARRAY_SIZE(asked.callbacks));
-    asked.callbacks[asked.calls] = callback;
-    asked.args[asked.calls++] = arg;
-    snprintf(asked.what, sizeof(asked.what), "%s", what);
-    snprintf(asked.vm_id, sizeof(asked.vm_id), "%s", vm_id);
-    snprintf(asked.ref, sizeof(asked.ref), "%s", ref);
-}
-
-void broker_lock(struct broker *broker UNUSED, const struct broker_lock_call *call,
-                 broker_answer_cb *callback, void *arg)
-{
-    asked.integrator_id = call->integrator_id;
-    asked.figures[0] = call->balance;
-    ask("lock", call->vm_id, call->ref, callback, arg);
-}
-
-void broker_paid(struct broker *broker UNUSED, const struct broker_paid_call *call,
-                 broker_answer_cb *callback, void *arg)
-{
-    asked.figures[0] = call->price;
-    asked.figures[1] = call->discount;
-    asked.figures[2] = call->surcharge;
-    ask("paid", "", call->ref, callback, arg);
-}
-
-void broker_unlock(struct broker *broker UNUSED, const struct broker_unlock_call *call,
-                   broker_answer_cb *callback, void *arg)
-{
-    ask("unlock", call->vm_id, call->ref, callback, arg);
-}
-
-void broker_keys(struct broker *broker UNUSED, const struct broker_keys_call *call,
-                 broker_answer_cb *callback, void *arg)
-{
-    for (size_t i = 0; i < call->count && i < ARRAY_SIZE(asked.figures); i++)
-        asked.figures[i] = call->keys[i];
-    ask("keys", call->vm_id, call->ref, callback, arg);
-}
-
-bool broker_machine_online(const struct broker *broker UNUSED, const char *vm_id)
-{
-    return strcmp(vm_id, "VM-1") == 0;
-}
-
-bool broker_machine_busy(const struct broker *broker UNUSED, const char *vm_id)
-{
-    return strcmp(vm_id, "VM-2") == 0;
-}
-
-bool broker_ready(const struct broker *broker UNUSED)
-{
-    return broker_is_ready;
-}
-
-void broker_count(const struct broker *broker UNUSED, struct broker_counts *ret_counts)
-{
-    *ret_counts = (struct broker_counts){.live = 2, .machines_online = 1};
-    ret_counts->by_state[TXN_LOCKED] = 2;
-}
-
-/* The oldest call that was not answered. */
-static void answer(bool success, enum reason reason, int64_t timeout_s)
-{
-    ck_assert_int_lt(asked.answered, asked.calls);
-    struct broker_answer given = {.success = success,
-                                  .reason = reason,
-                                  .action = reason_info(reason)->action,
-                                  .timeout_s = timeout_s};
-    int call = asked.answered++;
-    asked.callbacks[call](asked.args[call], &given);
-}
-
-/* --- the gateway and its clients
- * ------------------------------------------------------------------- */
-
-#define ADMIN_PATH_SIZE 64
-
-static uv_loop_t loop;
-static struct metrics *metrics;
-static struct people *people;
-static struct fleet_directory *directory;
-static struct gateway *gateway;
-static char admin_path[ADMIN_PATH_SIZE];
-
-static void ignore(void *arg UNUSED)
-{
-}
-
-static void ignore_integrator(void *arg UNUSED, int64_t integrator_id UNUSED)
-{
-}
-
-static void ignore_machine(void *arg UNUSED, const struct fleet_machine *machine UNUSED)
-{
-}
-
-static struct http_front_options front(const char *name, const char *address)
-{
-    return (struct http_front_options){
-        .listener = {.name = name,
-                     .address = address,
-                     .fd = -1,
-                     .connections_max = 50,
-                     .connections_per_address_max = 50,
-                     .handshakes_max = 10,
-                     .handshake_ms = 5000,
-                     .write_queue_max = 1 << 20},
-        .head_max = 4096,
-        .body_max = 2048,
-        .head_ms = 5000,
-        .body_ms = 5000,
-        .idle_ms = 5000,
-    };
-}
-
-static void open_gateway(void)
-{
-    struct gateway_options options = {.api = front("api", "127.0.0.1"),
-                                      .private_surface = front("private", "127.0.0.1"),
-                                      .admin = front("admin", admin_path),
-                                      .request_ms = 1000,
-                                      .requests_max = 4,
-                                      .bulk_max = 3,
-                                      .version = "1.2.3"};
-    struct gateway_parts parts = {.broker = (struct broker *)&asked,
-                                  .people = people,
-                                  .directory = directory,
-                                  .store = (struct store *)&store_is_ready,
-                                  .metrics = metrics};
-    char error[NET_ERROR_SIZE];
-    ck_assert_msg(gateway_open(&loop, &options, &parts, &gateway, error) == 0, "%s", error);
-}
-
-static void set_up(void)
-{
-    static const struct people_handlers PEOPLE = {ignore, ignore_integrator};
-    static const struct fleet_directory_handlers DIRECTORY = {ignore, ignore_machine};
-    struct people_options people_options = {.password_cache_ms = 60000, .checks_max = 4};
-    asked = (struct asked){0};
-    store_is_ready = broker_is_ready = true;
-    requests_per_second = 0;
-    uv_loop_init(&loop);
-    metrics = metrics_new();
-    people = people_new(&loop, NULL, &people_options, &PEOPLE, NULL, metrics);
-    directory = fleet_directory_new(NULL, &DIRECTORY, NULL);
-    people_refresh(people, NULL, NULL);
-    fleet_directory_refresh(directory, NULL);
-    snprintf(admin_path, sizeof(admin_path), "unix:/tmp/vendgate-test-%d.sock", getpid());
-    open_gateway();
-}
-
-static void tear_down(void)
-{
-    gateway_free(&gateway);
-    while (asked.answered < asked.calls) /* each call is answered, at the latest at the end */
-        answer(false, REASON_STORE_UNAVAILABLE, -1);
-    people_free(&people);
-    fleet_directory_free(&directory);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
-    metrics_free(&metrics);
-    unlink(admin_path + strlen("unix:"));
-}
-
-static int dial(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
-static int dial_admin(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", admin_path + strlen("unix:"));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
-static void say(int fd, const char *text)
-{
-    ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-#define TURNS_MAX 3000 /* of a millisecond */
-
-static void turn(int fd)
-{
-    struct pollfd poller = {.fd = fd, .events = POLLIN};
-    uv_run(&loop, UV_RUN_NOWAIT);
-    (void)poll(&poller, 1, 1);
-}
-
-static char heard[16384];
-static size_t heard_size;
-
-static bool is_whole(void)
-{
-    const char *end = strstr(heard, "\r\n\r\n"), *length = strstr(heard, "Content-Length: ");
-    if (!end || !length)
-        return false;
-    size_t body = strtoul(length + strlen("Content-Length: "), NULL, 10);
-    return heard_size >= (size_t)(end + 4 - heard) + body;
-}
-
-/* One answer; what follows it is not read. Its body, or NULL: the connection was closed. */
-static const char *hear(int fd)
-{
-    memset(heard, 0, sizeof(heard));
-    heard_size = 0;
-    for (int i = 0; i < TURNS_MAX && !is_whole(); i++) {
-        turn(fd);
-        ssize_t got = recv(fd, heard + heard_size, sizeof(heard) - 1 - heard_size, MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN))
-            return NULL;
-        heard_size += got > 0 ? (size_t)got : 0;
-    }
-    ck_assert_msg(is_whole(), "no whole answer: %s", heard);
-    return strstr(heard, "\r\n\r\n") + 4;
-}
-
-static void hear_status(int fd, const char *status, const char *part)
-{
-    ck_assert_ptr_nonnull(hear(fd));
-    ck_assert_msg(strncmp(heard, status, strlen(status)) == 0, "%s", heard);
-    ck_assert_msg(strstr(heard, part) != NULL, "%s", heard);
-}
-
-#define WITH_KEY "X-API-Key: key-of-ada\r\n"
-#define JSON_TYPE "Content-Type: application/json\r\n"
-
-static void post(int fd, const char *path, const char *headers, const char *body)
-{
-    char *text =
-        memory_format("POST %s HTTP/1.1\r\nHost: gateway\r\n%sContent-Length: %zu\r\n\r\n%s", path,
-                      headers, strlen(body), body);
-    say(fd, text);
-    free(text);
-}
-
-/* Until the broker was asked once more. */
-static void wait_for_call(int fd)
-{
-    int before = asked.calls;
-    for (int i = 0; i < TURNS_MAX && asked.calls == before; i++)
-        turn(fd);
-    ck_assert_int_eq(asked.calls, before + 1);
-}
-
-#define LOCK "{\"vm_id\":\"VM-1\",\"txnRef\":\"r-1\",\"balance\":65535}"
-
-static int begin_lock(void)
-{
-    int fd = dial(gateway_api_port(gateway));
-    post(fd, "/api/lock", WITH_KEY JSON_TYPE, LOCK);
-    wait_for_call(fd);
-    return fd;
-}
+#include "played_parts.h"
 
 START_TEST(a_lock_waits_for_the_machine_and_is_answered_with_the_time_left)
 {
@@ -459,6 +98,8 @@ static const struct {
      "at index 1"},
     {"/api/vmc_bulk_search", WITH_KEY JSON_TYPE, "{\"vms\":[\"a\",\"b\",\"c\",\"d\"]}",
      "HTTP/1.1 200 ", "\"TOO_MANY_IDS\""},
+    {"/ext/txn_status", WITH_KEY JSON_TYPE, "{\"vm_id\":\"VM-1\"}", "HTTP/1.1 400 ",
+     "field 'txnRef' is required"},
     {"/api/vmc_search", WITH_KEY JSON_TYPE, "{\"vm_id\":\"VM-3\"}", "HTTP/1.1 200 ",
      "\"MACHINE_UNKNOWN\""},
     {"/api/vmc_search", WITH_KEY JSON_TYPE, "{\"vm_id\":\"VM-OTHERS\"}", "HTTP/1.1 200 ",
@@ -475,6 +116,47 @@ START_TEST(what_cannot_be_is_refused_with_a_reason_and_changes_nothing)
     /* The connection goes on. */
     post(fd, "/api/vmc_search", WITH_KEY JSON_TYPE, "{\"vm_id\":\"VM-1\"}");
     hear_status(fd, "HTTP/1.1 200 ", "\"success\":true");
+    close(fd);
+}
+END_TEST
+
+static int ask_status(void)
+{
+    int fd = dial(gateway_api_port(gateway));
+    post(fd, "/ext/txn_status", WITH_KEY JSON_TYPE, "{\"txnRef\":\"r-1\"}");
+    for (int i = 0; i < TURNS_MAX && !status_asked.callback; i++)
+        turn(fd);
+    ck_assert_ptr_nonnull(status_asked.callback);
+    return fd;
+}
+
+START_TEST(the_status_of_a_transaction_is_told_as_the_database_knows_it)
+{
+    int fd = ask_status();
+    ck_assert_int_eq(status_asked.integrator_id, 1);
+    ck_assert_str_eq(status_asked.ref, "r-1");
+    status_asked.callback(status_asked.arg, STORE_APPLIED, "{\"txnRef\": \"r-1\", \"paid\": null}");
+    hear_status(fd, "HTTP/1.1 200 ",
+                "{\"success\":true,\"message\":null,"
+                "\"transaction\":{\"txnRef\":\"r-1\",\"paid\":null}}");
+    close(fd);
+}
+END_TEST
+
+START_TEST(asking_for_an_unknown_transaction_is_no_reason_to_refund)
+{
+    int fd = ask_status();
+    status_asked.callback(status_asked.arg, STORE_APPLIED, NULL);
+    hear_status(fd, "HTTP/1.1 200 ", "\"code\":\"TXN_UNKNOWN\"}");
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_status_that_cannot_be_read_is_told_to_come_back)
+{
+    int fd = ask_status();
+    status_asked.callback(status_asked.arg, STORE_UNAVAILABLE, NULL);
+    hear_status(fd, "HTTP/1.1 503 ", "\"STORE_UNAVAILABLE\"");
     close(fd);
 }
 END_TEST
@@ -781,6 +463,9 @@ int main(void)
     tcase_add_test(tests, every_call_reaches_the_broker_as_it_was_meant);
     tcase_add_loop_test(tests, what_cannot_be_is_refused_with_a_reason_and_changes_nothing, 0,
                         ARRAY_SIZE(REFUSED));
+    tcase_add_test(tests, the_status_of_a_transaction_is_told_as_the_database_knows_it);
+    tcase_add_test(tests, asking_for_an_unknown_transaction_is_no_reason_to_refund);
+    tcase_add_test(tests, a_status_that_cannot_be_read_is_told_to_come_back);
     tcase_add_test(tests, another_method_is_told_which_one_to_use);
     tcase_add_test(tests, a_body_over_the_limit_is_refused);
     tcase_add_test(tests, a_password_is_as_good_as_a_key);
