@@ -53,4 +53,8 @@ int command_doubt_list(struct invocation *invocation);
 int command_adjustment_list(struct invocation *invocation);
 int command_callbacks(struct invocation *invocation);
 
+/* live.c */
+int command_txn_verdict(struct invocation *invocation);
+int command_machine_release(struct invocation *invocation);
+
 #endif

@@ -1,5 +1,6 @@
 /* main.c - vendctl: the command table, and how a command line is read. */
 #include "base/macros.h"
+#include "vendctl/admin_client.h"
 #include "vendctl/commands.h"
 #include "vendctl/invocation.h"
 
@@ -123,6 +124,14 @@ static const struct command COMMANDS[] = {
      command_machine_enroll,
      "issue a certificate, for a CSR or with a new key, and register it",
      {"ca-dir=!", "cert=!", "key=", "csr=", NULL}},
+    {"machine release",
+     "VM_ID",
+     1,
+     1,
+     0,
+     command_machine_release,
+     "free it from an unpaid purchase or an open session",
+     {"because=!", ADMIN_SOCKET_OPTION, NULL}},
     {"machine token",
      "VM_ID",
      1,
@@ -201,6 +210,14 @@ static const struct command COMMANDS[] = {
      command_txn_list,
      "the latest purchases",
      {"integrator=", "machine=", "state=", "limit=", NULL}},
+    {"txn verdict",
+     "INTEGRATOR REF vended|failed",
+     3,
+     3,
+     1,
+     command_txn_verdict,
+     "decide about a purchase in doubt; the reason goes into its journal",
+     {"because=!", ADMIN_SOCKET_OPTION, NULL}},
     {"doubt list",
      "",
      0,
@@ -239,7 +256,9 @@ static void print_help(void)
 {
     puts("vendctl - administers vendgate\n\n"
          "  vendctl COMMAND ... [--database URL] [--json]\n\n"
-         "The database is a libpq connection string, from --database or VENDGATE_DATABASE_URL.\n");
+         "The database is a libpq connection string, from --database or VENDGATE_DATABASE_URL.\n"
+         "What acts on the running gateway asks it at --admin-socket, VENDGATE_ADMIN_SOCKET or\n"
+         "/run/vendgate/admin.sock, as root or the gateway's own user.\n");
     for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++) {
         const struct command *command = &COMMANDS[i];
         printf("  %s%s%s", command->name, command->operands[0] ? " " : "", command->operands);
