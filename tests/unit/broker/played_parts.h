@@ -23,7 +23,7 @@ bool fleet_directory_loaded(const struct fleet_directory *directory UNUSED)
 const struct fleet_machine *fleet_directory_find(const struct fleet_directory *directory UNUSED,
                                                  const char *vm_id)
 {
-    return strcmp(vm_id, played.machine.vm_id) == 0 ? &played.machine : NULL;
+    return played.any_machine || strcmp(vm_id, played.machine.vm_id) == 0 ? &played.machine : NULL;
 }
 
 bool fleet_keypad_has_key(const struct fleet_machine *machine UNUSED, int64_t key)
@@ -224,6 +224,21 @@ static UNUSED void run_for(int64_t duration_ms)
             run_for(1);                                        \
         ck_assert(condition_);                                 \
     } while (0)
+
+/* Takes the oldest question out, to be answered last. */
+static UNUSED struct question *hold(void)
+{
+    struct question *question = played.questions;
+    ck_assert_ptr_nonnull(question);
+    DL_DELETE(played.questions, question);
+    return question;
+}
+
+static UNUSED void answer_held(struct question *question)
+{
+    DL_PREPEND(played.questions, question);
+    answer(STORE_APPLIED);
+}
 
 /* A row that the machine's next arrival finds in the database. */
 static UNUSED void row_in(enum txn_state state, enum txn_timer timer, int64_t left_ms)

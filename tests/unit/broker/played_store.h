@@ -63,6 +63,7 @@ static struct {
     /* What the neighbours say, where it is not the usual. */
     bool not_granted, nobody, link_stale, welcome_lost, cancels;
     bool people_missing, directory_missing;
+    bool any_machine;             /* every name is known, with the same data */
     int send_error, submit_error; /* negative errno; 0: taken */
     int64_t keypad_off, unknown_key;
     int64_t away_ms;
