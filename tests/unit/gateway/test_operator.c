@@ -48,7 +48,7 @@ START_TEST(a_verdict_that_decides_nothing_says_why)
     int fd = act("/admin/txn/verdict", "{\"txn_id\":77,\"outcome\":\"vended\",\"because\":\"b\"}");
     wait_for_call(fd);
     answer(false, REASON_NOT_IN_DOUBT, -1);
-    hear_status(fd, "HTTP/1.1 200 ", "\"code\":\"NOT_IN_DOUBT\"}");
+    hear_status(fd, "HTTP/1.1 200 ", "\"code\":\"NOT_IN_DOUBT\"");
     close(fd);
 }
 END_TEST

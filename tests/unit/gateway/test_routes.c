@@ -74,7 +74,8 @@ START_TEST(the_document_tells_every_path_of_the_api_and_no_other)
 }
 END_TEST
 
-START_TEST(the_document_tells_every_reason_code)
+/* All but what only operators hear, at the admin socket. */
+START_TEST(the_document_tells_every_reason_code_that_integrators_hear)
 {
     FILE *file = fopen(DOCUMENT, "r");
     ck_assert_ptr_nonnull(file);
@@ -85,7 +86,8 @@ START_TEST(the_document_tells_every_reason_code)
         const char *code = reason_info((enum reason)i)->code;
         char line[128];
         snprintf(line, sizeof(line), "        - %s\n", code);
-        ck_assert_msg(strstr(text, line) != NULL, "%s is not documented", code);
+        bool heard_by_integrators = i != REASON_NOT_IN_DOUBT;
+        ck_assert_msg((strstr(text, line) != NULL) == heard_by_integrators, "%s", code);
     }
 }
 END_TEST
@@ -165,7 +167,7 @@ int main(void)
     Suite *suite = suite_create("routes");
     TCase *routes = tcase_create("routes");
     tcase_add_test(routes, the_document_tells_every_path_of_the_api_and_no_other);
-    tcase_add_test(routes, the_document_tells_every_reason_code);
+    tcase_add_test(routes, the_document_tells_every_reason_code_that_integrators_hear);
     tcase_add_test(routes, a_path_is_served_at_the_root_and_under_the_published_base);
     tcase_add_loop_test(routes, any_other_path_is_unknown_to_integrators, 0, ARRAY_SIZE(UNKNOWN));
     tcase_add_test(routes, health_can_be_asked_without_a_body_and_calls_cannot);
