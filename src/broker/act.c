@@ -85,8 +85,7 @@ static void send_release(struct live *live)
     struct machine *machine = live->machine;
     if (machine->presence != PRESENCE_ONLINE)
         return; /* the next hello names no session, or its answer names this one: either ends it */
-    if (live->txn.request >= 0 && !txn_state_money(live->txn.state) &&
-        live->txn.approval[0] == '\0') {
+    if (live->txn.request >= 0 && live->txn.approval[0] == '\0') {
         struct machine_command deny = command_for(live, MACHINE_OP_DENY, RELEASE_TTL_MS);
         broker_machine_send(machine, &deny);
     }
@@ -170,9 +169,7 @@ void act(struct machine *machine, struct live *live, const struct txn_step *step
         act_query(live);
     if ((actions & TXN_SEND_RELEASE) && !live->goes_on)
         send_release(live);
-    if (actions & TXN_ADJUST)
-        act_alert(machine, txn, "contrary_evidence");
-    else if (actions & TXN_ALERT)
+    if (actions & TXN_ALERT)
         act_alert(machine, txn, txn_event_name(event));
     if (event == TXN_PAID_ACCEPTABLE && live->request_callback_id) {
         /* It named our ref, so it has heard of the request. */

@@ -21,6 +21,8 @@ static void call_forget(struct call *call)
 {
     DL_DELETE(call->broker->calls, call);
     call->broker->call_count--;
+    if (call->broker->draining)
+        due_schedule(call->broker, 0); /* it may have been the last that a stop waits for */
 }
 
 static void call_tell(struct call *call, const struct broker_answer *answer)

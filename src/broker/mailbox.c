@@ -224,6 +224,8 @@ void input_done(struct machine *machine, enum store_outcome outcome)
         mailbox_post_first(machine, input);
         if (store_ready(machine->broker->store))
             machine_due(machine, STORE_FULL_RETRY_MS);
+        else
+            mailbox_turn(machine); /* refuses the calls that wait behind it */
         return;
     }
     if (outcome == STORE_FAILED && input->kind == INPUT_EVENT && !input->distrusted) {
