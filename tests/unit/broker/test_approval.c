@@ -74,6 +74,15 @@ START_TEST(what_becomes_of_other_commands_sends_no_approval)
     run_for(20);
     ck_assert_ptr_null(played.questions);
     ck_assert_int_eq(played.sent[MACHINE_OP_APPROVE], 1);
+    say_reply(reply_to(MACHINE_OP_APPROVE));
+    struct machine_event out = event_of(MACHINE_EVENT_DISPENSED, "dispensed");
+    snprintf(out.approval, sizeof out.approval, "aa");
+    say(out);
+    answer_all();
+    command = played.last_of[MACHINE_OP_APPROVE]; /* whose PUBACK comes when all is over */
+    played.link.received(played.broker, "vm", &command);
+    played.link.dropped(played.broker, "vm", &command, false);
+    ck_assert_int_eq(played.sent[MACHINE_OP_APPROVE], 1);
 }
 END_TEST
 

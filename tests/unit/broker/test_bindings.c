@@ -84,6 +84,16 @@ START_TEST(a_result_that_could_not_be_told_alarms_a_person)
 }
 END_TEST
 
+START_TEST(a_request_that_a_payment_proves_delivered_is_no_failure)
+{
+    row_in(TXN_REQUESTED, TXN_TIMER_PAYMENT, 30000);
+    online(7, 1);
+    played.submitted = (struct outbound_callback){.txn_id = 7, .kind = CALLBACK_REQUEST};
+    callback_settled(CALLBACK_IMPLIED);
+    ck_assert_ptr_null(played.questions);
+}
+END_TEST
+
 START_TEST(an_unlock_that_could_not_be_told_is_only_logged)
 {
     played.submitted = (struct outbound_callback){.callback_id = 3, .kind = CALLBACK_UNLOCK};
@@ -216,6 +226,86 @@ START_TEST(a_choice_in_another_session_is_not_the_open_ones)
 }
 END_TEST
 
+START_TEST(an_integrator_that_may_not_go_on_sells_no_further_choice)
+{
+    sold();
+    callback_settled(CALLBACK_DELIVERED);
+    played.integrator.allow_multi_vend = false;
+    select_item(2, 12, 200);
+    answer_all();
+    ck_assert(!broker_machine_busy(played.broker, "vm"));
+    ck_assert_int_eq(played.sent[MACHINE_OP_UNLOCK], 1);
+}
+END_TEST
+
+START_TEST(an_integrator_that_is_gone_sells_no_further_choice)
+{
+    sold();
+    callback_settled(CALLBACK_DELIVERED);
+    played.nobody = true;
+    select_item(2, 12, 200);
+    answer_all();
+    ck_assert(!broker_machine_busy(played.broker, "vm"));
+}
+END_TEST
+
+START_TEST(a_machine_out_of_service_ends_with_its_sale)
+{
+    played.machine.out_of_service = true;
+    sold();
+    ck_assert(!broker_machine_busy(played.broker, "vm"));
+}
+END_TEST
+
+START_TEST(an_integrator_that_buys_once_gets_its_machine_freed)
+{
+    row_in(TXN_PAID, TXN_TIMER_VEND, 120000);
+    played.nobody = true;
+    online(7, 1);
+    struct machine_event out = event_of(MACHINE_EVENT_DISPENSED, "dispensed");
+    snprintf(out.approval, sizeof out.approval, "aa");
+    say(out);
+    answer_all();
+    ck_assert(!broker_machine_busy(played.broker, "vm"));
+    ck_assert_int_eq(played.sent[MACHINE_OP_UNLOCK], 1);
+}
+END_TEST
+
+START_TEST(an_operator_frees_a_machine_that_is_away_by_its_next_hello)
+{
+    sold();
+    go(1, LINK_DOWN_RESET);
+    struct broker_release_call call = {
+        .vm_id = "vm", .operator_name = "ada", .because = "it hangs"};
+    broker_release(played.broker, &call, tell, NULL);
+    settle();
+    ck_assert(told.success);
+    ck_assert(!broker_machine_busy(played.broker, "vm"));
+    ck_assert_int_eq(played.sent[MACHINE_OP_UNLOCK], 0);
+    arrive(2);
+    answer_all();
+    hello(2, 7, -1, "J");
+    ck_assert_int_eq(played.last_of[MACHINE_OP_HELLO].session, -1);
+    answer_all();
+    ck_assert_int_eq(played.sent[MACHINE_OP_UNLOCK], 1);
+}
+END_TEST
+
+START_TEST(a_further_choice_that_another_process_began_is_its_own)
+{
+    sold();
+    callback_settled(CALLBACK_DELIVERED);
+    select_item(2, 12, 200);
+    ck_assert_int_eq(asked(), TXN_SELECTION_RENAMING);
+    row_in(TXN_REQUESTED, TXN_TIMER_PAYMENT, 30000);
+    played.row.id = 11;
+    answer(STORE_CONFLICT);
+    answer(STORE_APPLIED);
+    ck_assert_int_eq(live_of_vm()->txn.id, 11);
+    answer_all();
+}
+END_TEST
+
 START_TEST(the_result_of_another_sale_does_not_open_the_session)
 {
     sold();
@@ -257,6 +347,7 @@ static void add_outbound(Suite *suite)
     tcase_add_test(tests, a_fate_without_an_attempt_is_recorded);
     tcase_add_test(tests, callbacks_go_where_the_integrator_wants_them);
     tcase_add_test(tests, a_result_that_could_not_be_told_alarms_a_person);
+    tcase_add_test(tests, a_request_that_a_payment_proves_delivered_is_no_failure);
     tcase_add_test(tests, an_unlock_that_could_not_be_told_is_only_logged);
     suite_add_tcase(suite, tests);
 }
@@ -281,6 +372,12 @@ static void add_a_session_that_goes_on(Suite *suite)
     tcase_add_test(tests, a_disabled_machine_sells_no_further_choice);
     tcase_add_test(tests, a_further_choice_that_nobody_can_pay_ends_the_session);
     tcase_add_test(tests, a_choice_in_another_session_is_not_the_open_ones);
+    tcase_add_test(tests, an_integrator_that_may_not_go_on_sells_no_further_choice);
+    tcase_add_test(tests, an_integrator_that_is_gone_sells_no_further_choice);
+    tcase_add_test(tests, a_machine_out_of_service_ends_with_its_sale);
+    tcase_add_test(tests, an_integrator_that_buys_once_gets_its_machine_freed);
+    tcase_add_test(tests, an_operator_frees_a_machine_that_is_away_by_its_next_hello);
+    tcase_add_test(tests, a_further_choice_that_another_process_began_is_its_own);
     tcase_add_test(tests, the_result_of_another_sale_does_not_open_the_session);
     tcase_add_test(tests, a_verdict_or_a_policy_opens_no_session);
     tcase_add_test(tests, a_broken_gateway_does_not_remember_the_session);

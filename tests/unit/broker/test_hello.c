@@ -152,6 +152,58 @@ START_TEST(an_outcome_in_hello_ends_the_payment_at_once)
 }
 END_TEST
 
+START_TEST(an_approval_that_hello_tells_as_void_owes_nothing)
+{
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 900000);
+    hello_last(1, APPROVAL_VOID, "aa");
+    ck_assert_int_eq(asked(), TXN_APPROVAL_REFUSED);
+    ck_assert_str_eq(played.questions->bodies[0],
+                     "{\"txn_ref\":\"R\",\"success\":false,\"code\":\"201\"}");
+}
+END_TEST
+
+START_TEST(a_word_in_hello_that_means_nothing_for_a_payment_does_not_keep_its_approval)
+{
+    row_in(TXN_PAID, TXN_TIMER_VEND, 120000);
+    hello_last(1, APPROVAL_NEVER_SEEN, "aa");
+    ck_assert_int_eq(asked(), TXN_HELLO_SAME);
+    answer_all();
+    ck_assert_int_eq(played.sent[MACHINE_OP_APPROVE], 1);
+}
+END_TEST
+
+START_TEST(the_last_word_of_an_earlier_sale_does_not_concern_an_unpaid_one)
+{
+    row_in(TXN_REQUESTED, TXN_TIMER_PAYMENT, 30000);
+    hello_last(1, APPROVAL_DISPENSED, "");
+    ck_assert_int_eq(asked(), TXN_HELLO_SAME);
+    answer_all();
+    run_for(5);
+    ck_assert_ptr_null(played.questions);
+    ck_assert_int_eq(live_of_vm()->txn.state, TXN_REQUESTED);
+}
+END_TEST
+
+START_TEST(the_last_word_on_another_sale_is_looked_into_once_for_each)
+{
+    static struct txn_record ended = {.id = 5, .state = TXN_FAILED, .vm_id = "vm"};
+    played.found = &ended;
+    hello_last(1, APPROVAL_DISPENSED, "bb");
+    RUN_UNTIL(played.questions);
+    answer_all();
+    go(1, LINK_DOWN_RESET);
+    hello_last(2, APPROVAL_DISPENSED, "cc");
+    RUN_UNTIL(played.questions);
+    answer(STORE_APPLIED);
+    ck_assert_str_eq(played.questions->adjusts, "dispensed");
+    answer_all();
+    go(2, LINK_DOWN_RESET);
+    hello_last(3, APPROVAL_FORGOTTEN, "cc"); /* contradicts nothing: nobody is asked */
+    run_for(5);
+    ck_assert_ptr_null(played.questions);
+}
+END_TEST
+
 START_TEST(a_word_in_hello_that_decides_nothing_leaves_the_query)
 {
     row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 900000);
@@ -163,6 +215,8 @@ START_TEST(a_word_in_hello_that_decides_nothing_leaves_the_query)
     hello_last(2, APPROVAL_UNSAID, "aa");
     ck_assert_int_eq(asked(), TXN_HELLO_SAME);
     answer_all();
+    run_for(5); /* what is said of the live approval is no late word */
+    ck_assert_ptr_null(played.questions);
     go(2, LINK_DOWN_RESET);
     hello_last(3, APPROVAL_DISPENSED, "zz"); /* another's */
     ck_assert_int_eq(asked(), TXN_HELLO_SAME);
@@ -218,6 +272,11 @@ static void add_what_it_remembers(Suite *suite)
     tcase_add_test(tests, a_request_that_the_machine_has_lost_ends);
     tcase_add_test(tests, a_payment_is_approved_again_only_for_the_same_request_and_journal);
     tcase_add_test(tests, an_outcome_in_hello_ends_the_payment_at_once);
+    tcase_add_test(tests, an_approval_that_hello_tells_as_void_owes_nothing);
+    tcase_add_test(tests,
+                   a_word_in_hello_that_means_nothing_for_a_payment_does_not_keep_its_approval);
+    tcase_add_test(tests, the_last_word_of_an_earlier_sale_does_not_concern_an_unpaid_one);
+    tcase_add_test(tests, the_last_word_on_another_sale_is_looked_into_once_for_each);
     tcase_add_test(tests, a_word_in_hello_that_decides_nothing_leaves_the_query);
     tcase_add_test(tests, a_hello_decided_again_after_a_conflict_brings_the_machine_online_once);
     tcase_add_test(tests, status_that_machines_tell_is_only_for_the_log);

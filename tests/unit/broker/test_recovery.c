@@ -160,13 +160,14 @@ END_TEST
 
 START_TEST(a_callback_of_a_kind_that_we_do_not_know_stays_where_it_is)
 {
-    played.outbox[0] = callback_row(1, "/txn/newer");
-    played.outbox[1] = callback_row(2, "/txn/vend");
+    played.outbox[0] = callback_row(2, "/txn/newer");
+    played.outbox[1] = callback_row(1, "/txn/vend"); /* by lane, not by id */
     played.outbox_count = 2;
     start();
     answer_all();
     ck_assert_int_eq(played.callbacks, 1);
     ck_assert(broker_ready(played.broker));
+    ck_assert_int_eq(played.broker->outbox_after, 2);
 }
 END_TEST
 
@@ -211,6 +212,7 @@ END_TEST
 START_TEST(a_callback_that_outbound_has_no_room_for_is_read_from_disk_later)
 {
     locked("A");
+    played.broker->outbox_after = 5000; /* read so far; ids are given out in no order */
     played.submit_error = -ENOBUFS;
     select_item(1, 12, 150);
     answer_all();
@@ -220,6 +222,7 @@ START_TEST(a_callback_that_outbound_has_no_room_for_is_read_from_disk_later)
     played.outbox[0] = callback_row(1, "/txn/request");
     played.outbox_count = 1;
     played.store.ready(played.broker); /* or the store is back */
+    ck_assert_int_eq(played.outbox_after, 0);
     answer_all();
     ck_assert_int_eq(played.callbacks, 1);
     nothing_lost_of("/txn/request");
@@ -340,10 +343,37 @@ START_TEST(a_stop_waits_for_the_answers_to_calls)
     run_for(5);
     ck_assert_int_eq(drained, 0);
     answer_all();
+    RUN_UNTIL(drained == 1);
+}
+END_TEST
+
+START_TEST(a_stop_waits_for_an_event_that_is_being_stored)
+{
+    int drained = 0;
+    online(-1, -1);
     struct machine_event sale = event_of(MACHINE_EVENT_SALE, "sale");
-    say(sale); /* any work looks again */
+    say(sale);
+    broker_drain(played.broker, count, &drained);
+    run_for(5);
+    ck_assert_int_eq(drained, 0);
     answer_all();
-    ck_assert_int_eq(drained, 1);
+    RUN_UNTIL(drained == 1);
+    ck_assert_int_eq(played.acks[EVENT_STORED], 1);
+}
+END_TEST
+
+START_TEST(a_sale_whose_goods_come_out_during_a_stop_keeps_no_session_open)
+{
+    played.integrator.allow_multi_vend = true;
+    row_in(TXN_PAID, TXN_TIMER_VEND, 120000);
+    online(7, 1);
+    broker_drain(played.broker, NULL, NULL);
+    struct machine_event out = event_of(MACHINE_EVENT_DISPENSED, "dispensed");
+    snprintf(out.approval, sizeof out.approval, "aa");
+    say(out);
+    answer_all();
+    ck_assert(!broker_machine_busy(played.broker, "vm"));
+    ck_assert_int_eq(played.sent[MACHINE_OP_UNLOCK], 1);
 }
 END_TEST
 
@@ -412,6 +442,8 @@ static void add_a_stop(Suite *suite)
     tcase_add_test(tests, a_stop_leaves_what_was_paid_as_it_is);
     tcase_add_test(tests, a_lock_that_is_being_stored_when_the_stop_comes_is_closed_too);
     tcase_add_test(tests, a_stop_waits_for_the_answers_to_calls);
+    tcase_add_test(tests, a_stop_waits_for_an_event_that_is_being_stored);
+    tcase_add_test(tests, a_sale_whose_goods_come_out_during_a_stop_keeps_no_session_open);
     suite_add_tcase(suite, tests);
 }
 
