@@ -43,6 +43,15 @@
 #define APPROVALS 1
 #endif
 
+/* With ENDS, all misfortune stops at some moment, and everybody but the gateway falls silent: the integrator, the
+ * customer, the operators. Whatever is left, in any order: when nothing more can happen, the row has ended. */
+#ifdef ENDS
+bit calm;
+#define STORM (!calm)
+#else
+#define STORM true
+#endif
+
 /* What the connection carries. */
 mtype:command = { C_HELLO, C_LOCK, C_APPROVE, C_UNLOCK, C_QUERY };
 mtype:reply = { R_HELLO, R_LOCK_OK, R_LOCK_NO, R_APPROVE, R_QUERY, R_QUERY_AFTER_EXPIRY };
@@ -95,7 +104,7 @@ byte selections;   /* requests used */
 byte journal = 1;
 mtype:word verdict[APPROVALS] = WORD_NONE; /* the journal: what became of approval id i + 1 */
 bit on_bus;        /* in the journal: the approval that is taken was put on the bus */
-bit highest;       /* in the journal: this approval's number was reached */
+byte highest;      /* in the journal: the highest approval number seen; an approval's number is its id here */
 bit dropped;       /* the goods have fallen, and the result is not written yet */
 byte taken_id;     /* the approval that was executed */
 mtype:report outbox[EVENTS] = E_NONE;
@@ -399,8 +408,10 @@ inline judge_policy()
     printf("gateway: the policy decides\n");
     if
     :: event = EV_DOUBT_REFUND
+#ifndef POLICY_REFUND
     :: event = EV_DOUBT_CAPTURE
-    :: event = EV_DOUBT_HOLD; excuse = 0
+    :: STORM -> event = EV_DOUBT_HOLD; excuse = 0
+#endif
     fi
 }
 
@@ -425,7 +436,11 @@ inline commit()
         :: else
         fi;
         if
+#ifdef FAULT_CALLBACK_AFTER_COMMIT
+        :: (actions & (CALL_VEND | CALL_UNLOCK)) && answered -> endings++
+#else
         :: actions & (CALL_VEND | CALL_UNLOCK) -> endings++
+#endif
         :: lock_answered && event == EV_UNLOCK && next == TXN_CLOSED && state != TXN_CLOSED -> endings++
         :: else
         fi;
@@ -530,35 +545,43 @@ active proctype gateway()
 
     expect_nothing();
     send(C_HELLO, 0, 0, 0);
+end:
     do
     :: atomic {
         if
-        :: state == TXN_NONE && presence == ONLINE -> event = EV_LOCK
-        :: state != TXN_NONE -> judge_paid()
-        :: state == TXN_NONE && !refund_said ->
+        :: STORM && state == TXN_NONE && presence == ONLINE -> event = EV_LOCK
+        :: STORM && state != TXN_NONE -> judge_paid()
+        :: STORM && state == TXN_NONE && !refund_said ->
             /* /api/paid came before, or without, its /api/lock. */
 #ifndef WITHOUT_UNKNOWN_REF_SPENT
             state = TXN_CLOSED;
             endings = 1;
 #endif
             refund_said = 1
-        :: state != TXN_NONE -> judge_people()
+        :: STORM && state != TXN_NONE -> judge_people()
         :: MAY_EXPIRE -> expiry_of(timer)
-        :: state == TXN_PAID && timer == TIMER_APPROVE && presence == ONLINE ->
+        :: STORM && state == TXN_PAID && timer == TIMER_APPROVE && presence == ONLINE ->
             event = EV_APPROVE_ACK_TIMER
         :: DOUBT_MAY_EXPIRE && ASKS_FIRST -> d_step { ask_once_more() }
         :: DOUBT_MAY_EXPIRE && !ASKS_FIRST -> judge_policy()
         :: expiring == DECIDING -> judge_policy()
+#ifndef FAULT_ASKING_WITHOUT_END
         :: expiring == ASKING -> excuse = 1; judge_policy() /* patience: 60 s and no word */
-        :: state == TXN_IN_DOUBT && presence == ONLINE -> d_step { ask_machine() }
+#endif
+        :: STORM && state == TXN_IN_DOUBT && presence == ONLINE -> d_step { ask_machine() }
         :: recovered && (presence == ONLINE || link <= AWAY) -> recovered = 0
-        :: presence == GONE -> event = EV_LINK_LOST
+        :: STORM && presence == GONE -> event = EV_LINK_LOST
         :: CONNECTED && len(re) > 0 ->
             re?answer, said, bus, word_journal, id, argument;
             d_step { judge_reply() }
         :: presence == ONLINE && link == LINKED && received < events ->
             reporting = 1;
             d_step { judge_report() }
+        :: presence == WELCOME && len(cmd) == 0 && len(re) == 0 -> /* no answer to hello */
+            d_step {
+                close_link();
+                link = (link == LINKED -> SOON : link)
+            }
         :: link == SOON -> /* the newest connection wins */
             d_step {
                 close_link();
@@ -567,8 +590,9 @@ active proctype gateway()
                 presence = WELCOME;
                 event = EV_NEW_CONNECTION
             }
-        :: true -> /* a crash and the next start: the memory is gone, the database is not */
+        :: STORM -> /* a crash and the next start: the memory is gone, the database is not */
             d_step {
+                printf("gateway: crashes and starts\n");
                 close_link();
                 expiring = NOT_EXPIRED;
                 heard = 0;
@@ -583,7 +607,7 @@ active proctype gateway()
         fi;
         if
         :: answered = 1
-        :: event != EV_NEW_CONNECTION && event != EV_RESTART && event != EV_NONE -> answered = 0
+        :: STORM && event != EV_NEW_CONNECTION && event != EV_RESTART && event != EV_NONE -> answered = 0
         fi;
 #ifdef FAULT_NO_EPOCH_CHECK
         if
@@ -604,6 +628,12 @@ active proctype gateway()
             :: true
             fi
         :: else
+        fi;
+#endif
+#ifdef FAULT_ANSWER_BEFORE_COMMIT
+        if
+        :: event == EV_PAID -> event = EV_NONE; PROMISE(4, PAID_ON_DISK) /* and then the commit fails */
+        :: true
         fi;
 #endif
 #ifdef FAULT_PUBACK_BEFORE_COMMIT
@@ -651,7 +681,7 @@ active proctype gateway()
 /* --- the machine --- */
 
 #define POWERED (link != OFF)
-#define CUSTOMER (POWERED && session == OPEN && !IS_FINAL(state))
+#define CUSTOMER (STORM && POWERED && session == OPEN && !IS_FINAL(state))
 #define BUS_TOLD (said == WORD_INTERRUPTED && on_bus)
 #define VENDING_NOW (taken_id != 0 && verdict[taken_id - 1] == WORD_TAKEN)
 
@@ -709,18 +739,25 @@ inline on_hello()
 }
 
 /* The verdict is in the journal before it is answered, and before anything moves. */
+#if defined(FAULT_MACHINE_NO_LOOKUP) || defined(FAULT_MACHINE_NO_JOURNAL)
+#define LOOKED_UP WORD_NONE
+#else
+#define LOOKED_UP verdict[id - 1]
+#endif
+#ifdef FAULT_MACHINE_NO_JOURNAL
+#define SEEN_BEFORE false
+#else
+#define SEEN_BEFORE (id <= highest)
+#endif
+
 inline on_approve()
 {
     if
     :: cmd_journal != journal -> said = WORD_WRONG_JOURNAL
-#ifndef FAULT_MACHINE_NO_LOOKUP
-    :: cmd_journal == journal && verdict[id - 1] != WORD_NONE -> said = verdict[id - 1]
-    :: cmd_journal == journal && verdict[id - 1] == WORD_NONE ->
-#else
-    :: cmd_journal == journal ->
-#endif
+    :: cmd_journal == journal && LOOKED_UP != WORD_NONE -> said = LOOKED_UP
+    :: cmd_journal == journal && LOOKED_UP == WORD_NONE ->
         if
-        :: session != OPEN || choosing == 0 || choosing != argument || VENDING_NOW || expired ->
+        :: session != OPEN || choosing == 0 || choosing != argument || VENDING_NOW || expired || SEEN_BEFORE ->
             said = WORD_VOID
         :: else ->
             said = WORD_TAKEN;
@@ -728,15 +765,8 @@ inline on_approve()
             on_bus = 0;
             PROMISE(1, approval != 0 && PAID_ON_DISK)
         fi;
-#ifdef FAULT_MACHINE_NO_LOOKUP
-        if
-        :: verdict[id - 1] == WORD_NONE -> verdict[id - 1] = said
-        :: else
-        fi;
-#else
-        verdict[id - 1] = said;
-#endif
-        highest = 1
+        verdict[id - 1] = (said == WORD_TAKEN || verdict[id - 1] == WORD_NONE -> said : verdict[id - 1]);
+        highest = (id > highest -> id : highest)
     fi;
     respond(R_APPROVE, said, BUS_TOLD, id, 0)
 }
@@ -745,9 +775,9 @@ inline on_query()
 {
     if
     :: verdict[id - 1] != WORD_NONE -> said = verdict[id - 1]
-    :: verdict[id - 1] == WORD_NONE && !highest ->
+    :: verdict[id - 1] == WORD_NONE && id > highest ->
         verdict[id - 1] = WORD_VOID;
-        highest = 1;
+        highest = id;
         said = WORD_NEVER_SEEN
     :: else -> said = WORD_FORGOTTEN
     fi;
@@ -783,11 +813,12 @@ active proctype machine()
     byte id, cmd_journal, argument, i;
     bit expired;
 
+end:
     do
     :: atomic { link == LINKED && len(cmd) > 0 ->
         if
         :: cmd?order, id, cmd_journal, argument
-        :: cmd?<order, id, cmd_journal, argument> /* and once more */
+        :: STORM -> cmd?<order, id, cmd_journal, argument> /* and once more */
         fi;
         if
         :: order == C_APPROVE || order == C_LOCK -> expired = 1
@@ -827,7 +858,9 @@ active proctype machine()
         verdict[taken_id - 1] = WORD_DISPENSED;
         dropped = 0;
         on_bus = 0;
+#ifndef FAULT_MACHINE_NO_JOURNAL
         choosing = 0;
+#endif
         tell(E_DISPENSED, 0) }
     :: d_step { POWERED && VENDING_NOW && !dropped && events < EVENTS ->
         verdict[taken_id - 1] = WORD_NOT_DISPENSED;
@@ -836,7 +869,7 @@ active proctype machine()
         tell(E_NOT_DISPENSED, 0) }
 
     /* Power: RAM and session are gone, the journal speaks at boot. */
-    :: d_step { POWERED && events + 2 <= EVENTS ->
+    :: d_step { STORM && POWERED && events + 2 <= EVENTS ->
         printf("machine: power lost\n");
         link = OFF;
         dropped = 0;
@@ -861,7 +894,7 @@ active proctype machine()
     :: atomic { link == OFF && journal < JOURNALS -> /* the flash comes up empty */
         if
         :: highest = 0
-        :: approval != 0 -> highest = 1 /* or has known a higher number since */
+        :: approval != 0 -> highest = approval /* or has known a higher number since */
         fi;
         d_step {
             link = SOON;
@@ -891,11 +924,18 @@ active proctype machine()
 
 active proctype world()
 {
+end:
     do
-    :: d_step { link == LINKED -> link = SOON; received = 0; drain_commands(); printf("link lost\n") }
-    :: d_step { link == LINKED && IS_MONEY(state) -> link = AWAY; received = 0; drain_commands() }
-    :: d_step { link == SOON && IS_MONEY(state) -> link = AWAY }
+    :: d_step { STORM && link == LINKED -> link = SOON; received = 0; drain_commands(); printf("link lost\n") }
+    :: d_step { STORM && link == LINKED && IS_MONEY(state) -> link = AWAY; received = 0; drain_commands() }
+    :: d_step { STORM && link == SOON && IS_MONEY(state) -> link = AWAY }
     :: d_step { link == AWAY -> link = SOON }
-    :: d_step { CONNECTED -> close_link() }
+    :: d_step { STORM && CONNECTED -> close_link() }
+    /* Sooner or later each side notices that the other has gone. */
+    :: d_step { link == LINKED && !CONNECTED -> link = SOON; received = 0; drain_commands() }
+#ifdef ENDS
+    :: STORM -> calm = 1
+    :: timeout -> PROMISE(3, !IS_LIVE(state))
+#endif
     od
 }
