@@ -309,8 +309,8 @@ END_TEST
 static PGconn *hang_on(void)
 {
     static const char *const SQL[] = {
-        "UPDATE gateway_instance g SET backend_pid = a.pid, backend_start = a.backend_start"
-        " FROM pg_stat_activity a WHERE a.pid = pg_backend_pid() AND g.name = '%s'",
+        ("UPDATE gateway_instance g SET backend_pid = a.pid, backend_start = a.backend_start"
+         " FROM pg_stat_activity a WHERE a.pid = pg_backend_pid() AND g.name = '%s'"),
         "BEGIN",
         "SELECT FROM gateway_instance WHERE name = '%s' FOR SHARE",
     };
