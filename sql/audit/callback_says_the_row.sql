@@ -15,8 +15,8 @@ WITH said AS (
 ), right_one AS (
     SELECT said.*, CASE kind
         WHEN '/txn/vend' THEN body IN (
-            format('{"txn_ref":%s,"success":%s,"code":"%s"}', to_json(ref), state = 'VENDED', code),
-            format('{"txn_ref":%s,"success":%s,"code":"%s"}', to_json(ref), state = 'VENDED', strict_code))
+            format('{"txn_ref":%s,"success":%s,"code":"%s"}', to_json(ref), (state = 'VENDED')::text, code),
+            format('{"txn_ref":%s,"success":%s,"code":"%s"}', to_json(ref), (state = 'VENDED')::text, strict_code))
         WHEN '/txn/unlock' THEN body = format('{"txn_ref":%s,"code":"%s"}', to_json(ref), unlock_code)
         WHEN '/txn/request' THEN body = format('{"txn_ref":%s,"new_txn_ref":%s,"selection":%s,"cents":%s}',
                                                to_json(told_ref), to_json(new_ref), to_json(selection), price)
