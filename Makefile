@@ -40,7 +40,7 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/unit/%)
 PREFIX ?= /usr/local
 PYTHON := /usr/bin/python3
 
-.PHONY: all asan unit unit-programs integration integration-programs check lint flags demo install clean
+.PHONY: all asan unit unit-programs integration integration-programs simulate check lint flags demo install clean
 all: $(B)/vendgated $(B)/vendctl $(B)/vendsim $(B)/sample_integrator
 
 # The migrations and the audit are built in by the assembler, which tells make nothing of the files that it reads.
@@ -108,6 +108,18 @@ $(STORE_TEST): $(patsubst %.c,$(B)/%.o,$(wildcard tests/integration/store/*.c)) 
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcheck -lsubunit -lrt -lm -o $@
 
 integration-programs: $(STORE_TEST)
+
+# The production txn, broker and sender in a simulated world: what is simulated takes the place of the archives' parts.
+SIMULATE := $(B)/tests/simulation/simulate
+SIMULATE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c))
+SIMULATE_PARTS := $(foreach f,broker people fleet outbound machine_link txn base,$(call archive,$(f)))
+$(SIMULATE_OBJECTS): CPPFLAGS += -Itests
+$(SIMULATE): $(SIMULATE_OBJECTS) $(SIMULATE_PARTS)
+	$(CC) $(LDFLAGS) $(SIMULATE_OBJECTS) $(SIMULATE_PARTS) $(LDLIBS) -o $@
+
+# make simulate [EVENTS=N] [SEED=N] [TRACE=1] [COVERAGE=1]
+simulate: $(SIMULATE)
+	$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(if $(TRACE),--trace) $(if $(COVERAGE),--coverage)
 
 integration: all integration-programs
 	VENDGATE_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/integration
