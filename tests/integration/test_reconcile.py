@@ -1,4 +1,5 @@
 """Ten machines and two integrators buy at once for a minute; then everybody's own records must agree exactly."""
+import json
 import random
 import threading
 
@@ -96,3 +97,39 @@ def test_the_reconciler_sees_what_does_not_agree(database, gateway, shop, make_s
     goods.write_text(fell)
     log.write_text("".join(line + "\n" for line in told.splitlines() if "/txn/vend" not in line))
     assert any("should have been told" in text for text in differences())
+    log.write_text(told)
+    _sees_false_answers(database, simulator.state, shop.name, log, tmp_path / "calls.jsonl")
+    _sees_what_came_later(database, simulator.state, {shop.name: log}, vm_id)
+
+
+def _sees_false_answers(database, state, name, log, calls):
+    """What the integrator was answered cannot stand beside its only purchase, which is VENDED."""
+    row, = database.rows("SELECT ref, price FROM txn JOIN integrator USING (integrator_id)"
+                         " WHERE name = %s AND state = 'VENDED' LIMIT 1", name)
+
+    def differences(path, ref, price, **answer):
+        calls.write_text(json.dumps({"path": path, "body": {"txnRef": ref, "price": price}, "answer": answer}) + "\n")
+        return "".join(Reconciliation(database, state, {name: log}, {name: calls}).differences)
+    assert "was answered" not in differences("/api/paid", row["ref"], row["price"], success=True)
+    assert "does not know it" in differences("/api/paid", "never-heard-of", 5, success=True)
+    assert "the payment on record is" in differences("/api/paid", row["ref"], row["price"] + 1, success=True)
+    assert "not to be given back" in differences("/api/paid", row["ref"], 1, success=False, action="refund")
+    assert "it did not end so" in differences("/api/unlock", row["ref"], 0, success=True)
+
+
+def _sees_what_came_later(database, state, logs, vm_id):
+    """A comparison that begins where another ended sees goods that fall again, callbacks that come again, lost rows."""
+    place = Reconciliation(database, state, logs).place
+    later = Reconciliation(database, state, logs, since=place)
+    assert not later.rows and not later.differences
+    goods = state / f"{vm_id}.goods"
+    fell = goods.read_text()
+    goods.write_text(fell + fell.splitlines()[0] + "\n")
+    assert any("fell, but" in text for text in Reconciliation(database, state, logs, since=place).differences)
+    goods.write_text(fell)
+    log, = logs.values()
+    log.write_text(log.read_text() + log.read_text().splitlines()[-1] + "\n")
+    assert any("not what the database holds" in text
+               for text in Reconciliation(database, state, logs, since=place).differences)
+    place["settled"][0][1] += 1
+    assert any("has changed" in text for text in Reconciliation(database, state, logs, since=place).differences)
