@@ -185,3 +185,47 @@ def test_tables_for_people(ctl, acme, vm):
     assert any(line.startswith("vm-1 ") for line in lines)
     assert ctl.run("txn", "list").stdout == "(none)\n"
     assert "callback_url:" in ctl.run("integrator", "show", "acme").stdout
+
+
+def test_machines_are_grouped_and_the_group_says_what_doubt_counts_as(ctl, vm):
+    assert ctl.json("group", "add", "alpine", "--doubt-policy", "hold") == {"name": "alpine", "doubt_policy": "hold"}
+    ctl.run("group", "add", "valley")
+    ctl.run("machine", "add", "vm-grouped", "--group", "alpine")
+    ctl.run("machine", "set", vm, "--group", "alpine")
+    assert ctl.json("group", "list") == [{"name": "alpine", "doubt_policy": "hold", "machines": 2},
+                                         {"name": "valley", "doubt_policy": None, "machines": 0}]
+    shown = ctl.json("machine", "show", vm)
+    assert (shown["group"], shown["doubt_policy"]) == ("alpine", "hold")
+    ctl.run("machine", "set", vm, "--group", "none")
+    assert ctl.json("machine", "show", vm)["group"] is None
+    ctl.run("group", "set", "alpine", "--doubt-policy", "none")
+    assert ctl.json("machine", "show", "vm-grouped")["doubt_policy"] is None
+    assert "exists already" in refused(ctl, "group", "add", "alpine")
+    assert "refund, capture or hold" in refused(ctl, "group", "add", "c", "--doubt-policy", "keep")
+    assert 'no group "moon"' in refused(ctl, "machine", "set", vm, "--group", "moon")
+    assert 'no group "moon"' in refused(ctl, "machine", "add", "vm-moon", "--group", "moon")
+    assert 'no group "moon"' in refused(ctl, "group", "set", "moon", "--doubt-policy", "hold")
+    assert 'no machine "vm-moon"' in refused(ctl, "machine", "set", "vm-moon", "--group", "valley")
+
+
+def test_a_machine_keeps_what_is_not_set_anew(ctl):
+    ctl.run("machine", "add", "vm-set", "--operator-name", "Demo Vending", "--address", "1 Harbour Street")
+    ctl.run("machine", "set", "vm-set", "--address", "2 Harbour Street", "--price-max", "500")
+    shown = ctl.json("machine", "show", "vm-set")
+    assert (shown["operator_name"], shown["address"], shown["price_max"]) == ("Demo Vending", "2 Harbour Street", 500)
+
+
+def test_what_an_integrator_may_do_is_given_and_taken_back(ctl):
+    def may():
+        shown = ctl.json("integrator", "show", "limited")
+        return [shown[name] for name in ("allow_rename", "allow_multi_vend", "strict_codes", "doubt_policy", "amount_max")]
+
+    ctl.run("integrator", "add", "limited", "--callback-url", "https://a", "--allow-rename", "--doubt-policy", "capture")
+    assert may() == [True, False, False, "capture", 0]
+    ctl.run("integrator", "set", "limited", "--allow-rename", "no", "--allow-multi-vend", "yes", "--strict-codes", "yes")
+    assert may() == [False, True, True, "capture", 0]
+    ctl.run("integrator", "set", "limited", "--doubt-policy", "hold", "--amount-max", "900")
+    assert may() == [False, True, True, "hold", 900]
+    assert "yes or no" in refused(ctl, "integrator", "set", "limited", "--allow-rename", "maybe", status=2)
+    assert "refund, capture or hold" in refused(ctl, "integrator", "set", "limited", "--doubt-policy", "keep")
+    assert 'no integrator "nobody"' in refused(ctl, "integrator", "set", "nobody", "--strict-codes", "no")
