@@ -1,9 +1,10 @@
 /* gateway.h - HTTP for integrators and operators: parse, ask the broker, render.
  *
  * Owns libmicrohttpd (external epoll mode on the loop, fed by net/http_front) and three surfaces:
- *   api      HTTPS: the six calls of the contract, at the root and under /connectivity-platform
+ *   api      HTTPS: the six calls of the contract and /ext/..., at the root and under
+ *            /connectivity-platform
  *   private  loopback TCP, plain: /metrics, /livez, /readyz
- *   admin    UNIX socket, plain, peer credentials: /admin/status, /admin/...
+ *   admin    UNIX socket, plain, peer credentials: /admin/status, operators' acts
  * Requests are suspended while they wait, each with its own deadline. Loop thread only. */
 #ifndef VENDGATE_GATEWAY_H
 #define VENDGATE_GATEWAY_H
