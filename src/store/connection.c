@@ -15,8 +15,9 @@
 #include <string.h>
 
 #define WAIT_MIN_MS 50
-#define WAIT_MAX_MS 2000
-#define STABLE_MS 5000 /* up this long, the next wait is a short one again */
+#define WAIT_MAX_MS 250   /* whoever waits for the server's return hardly waits for us as well */
+#define COMPLAIN_MS 10000 /* an outage is logged when it begins, and then this often */
+#define STABLE_MS 5000    /* up this long, the next wait is a short one again */
 #define LOCK_TIMEOUT_MS 5000
 
 static const struct metric_def METRICS[] = {
@@ -62,6 +63,7 @@ struct connection {
     bool refused;        /* a result of this phase was an error */
     int failures;
     int64_t up_ms;
+    int64_t complain_ms; /* monotonic; a failure before it is not worth a line of the log */
     struct metric_cell *connected, *losses;
 };
 
@@ -115,21 +117,31 @@ static int64_t next_wait_ms(struct connection *connection)
     if (connection->up_ms && clock_monotonic_ms() - connection->up_ms > STABLE_MS)
         connection->failures = 0;
     connection->up_ms = 0;
-    int shift = connection->failures < 6 ? connection->failures : 6;
-    connection->failures++;
-    int64_t wait = WAIT_MIN_MS << shift;
+    int64_t wait = WAIT_MIN_MS;
+    for (int n = 0; n < connection->failures && wait < WAIT_MAX_MS; n++)
+        wait *= 2;
     if (wait > WAIT_MAX_MS)
         wait = WAIT_MAX_MS;
+    connection->failures++;
     return wait / 2 + (int64_t)random_below((uint64_t)wait / 2 + 1);
+}
+
+static void complain(struct connection *connection, const char *cause)
+{
+    int64_t now = clock_monotonic_ms();
+    if (connection->phase != UP && now < connection->complain_ms)
+        return;
+    connection->complain_ms = now + COMPLAIN_MS;
+    log_warning("store_connection_lost", LOG_TEXT("connection", connection->options.name),
+                LOG_TEXT("error", cause),
+                LOG_TEXT("postgresql", connection->pg ? PQerrorMessage(connection->pg) : NULL));
 }
 
 /* Only from the loop: calls down(). */
 static void fail(struct connection *connection, const char *cause)
 {
     bool was_up = connection->phase == UP;
-    log_warning("store_connection_lost", LOG_TEXT("connection", connection->options.name),
-                LOG_TEXT("error", cause),
-                LOG_TEXT("postgresql", connection->pg ? PQerrorMessage(connection->pg) : NULL));
+    complain(connection, cause);
     tear_down(connection);
     metric_add(connection->losses, 1);
     timer_start(connection->timer, next_wait_ms(connection));
