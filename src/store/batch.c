@@ -9,6 +9,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#define PAUSE_MS 200
+
 static const double BATCH_SIZES[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 0};
 
 static const struct metric_def METRICS[] = {
@@ -88,7 +90,14 @@ static void on_linger(void *arg)
 {
     struct batcher *batcher = arg;
     batcher->full = true;
+    batcher->paused = false;
     batcher_wake(batcher);
+}
+
+void batcher_pause(struct batcher *batcher)
+{
+    batcher->paused = true;
+    timer_start(batcher->linger, PAUSE_MS);
 }
 
 /* --- Endings --- */
@@ -119,7 +128,10 @@ void batcher_finish(struct batcher *batcher, struct operation *operation,
 {
     metric_add(operations_cell(batcher, operation->statement, outcome), 1);
     operation->finish(operation, outcome, outcome == STORE_APPLIED ? operation->rows : NULL);
-    operation_free(&operation);
+    if (batcher->recent && outcome == STORE_APPLIED)
+        recent_add(batcher->recent, operation);
+    else
+        operation_free(&operation);
 }
 
 void batcher_finish_committed(struct batcher *batcher, struct operation *operation)
@@ -164,7 +176,7 @@ static void on_turn(uv_idle_t *turn)
     struct batcher *batcher = turn->data;
     uv_idle_stop(turn);
     finish_rejected(batcher);
-    if (batcher->phase == READY && batcher->queue)
+    if (batcher->phase == READY && batcher->queue && !batcher->paused)
         linger_or_send(batcher);
     metric_set(batcher->waiting, (double)batcher_pending(batcher));
     if (!batcher_pending(batcher))
@@ -309,6 +321,14 @@ static void reject_waiting(struct batcher *batcher, bool kept_too)
     }
 }
 
+/* What may have been taken back goes first: it was committed before all that waits. */
+static void recent_return(struct batcher *batcher)
+{
+    size_t count;
+    struct operation *list = recent_take(batcher->recent, &count);
+    batcher_return(batcher, &list, &count);
+}
+
 void batcher_lost(struct batcher *batcher)
 {
     enum phase phase = batcher->phase;
@@ -316,6 +336,8 @@ void batcher_lost(struct batcher *batcher)
     batcher->connection = NULL;
     if (phase == FLYING || phase == ROLLING_BACK)
         flight_uncertain(batcher);
+    if (batcher->recent)
+        recent_return(batcher);
     operations_forget(batcher->uncertain);
     if (!batcher->options.patient)
         reject_waiting(batcher, false);
@@ -336,6 +358,7 @@ struct batcher *batcher_new(uv_loop_t *loop, const struct batcher_options *optio
     batcher->instance_epoch = instance_epoch;
     batcher->metrics = metrics;
     batcher->phase = DOWN;
+    batcher->recent = options->asynchronous ? recent_new() : NULL;
     batcher->turn = memory_zero(1, sizeof(uv_idle_t));
     uv_idle_init(loop, batcher->turn);
     batcher->turn->data = batcher;
@@ -361,6 +384,7 @@ void batcher_free(struct batcher **batcher)
     assert(batcher_pending(old) == 0);
     uv_close((uv_handle_t *)old->turn, turn_gone);
     timer_free(&old->linger);
+    recent_free(&old->recent);
     free(old);
 }
 

@@ -6,6 +6,7 @@
  *                                            v
  *                                         ROLLING_BACK -> READY, its members alone
  *   any -> lost(): DOWN; what was in flight is uncertain until resume() has asked for it
+ *   READY or FLYING, the server has no room -> its member is unavailable, or all wait a while
  *
  * An operation's `finish` runs once, from the loop, never inside batcher_queue(). Operations finish
  * in the order of their batches. */
@@ -30,6 +31,7 @@ struct batcher_options {
     int64_t linger_ms; /* a batch that is not full waits this long for more; 0: to the end of the
                           loop's turn */
     bool fenced;       /* each batch checks and holds this process's epoch */
+    bool asynchronous; /* a crash of the server takes back the last commits: they are made again */
     bool patient;      /* while the connection is down operations wait; else they are unavailable */
 };
 

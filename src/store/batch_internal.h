@@ -5,6 +5,7 @@
 
 #include "base/timer.h"
 #include "store/batch.h"
+#include "store/recent.h"
 
 enum phase { DOWN = 1, PROBING, READY, FLYING, ROLLING_BACK };
 
@@ -19,10 +20,14 @@ struct batcher {
     struct connection *connection; /* borrowed; NULL while DOWN */
     uv_idle_t *turn;               /* runs once when there is something to do */
     struct timer *linger;
-    bool full; /* lingering is over */
+    bool full;   /* lingering is over */
+    bool paused; /* nothing is sent until `linger` says so */
     bool stopped;
+    bool starved; /* the last failure was a shortage on the server, and no batch was committed since
+                   */
 
     struct operation *queue, *flight, *uncertain, *rejected; /* utlist: head->prev is the last */
+    struct recent *recent;                                   /* NULL: commits are durable */
     size_t queue_count, flight_count, uncertain_count, rejected_count;
 
     /* The batch in flight. */
@@ -41,6 +46,8 @@ struct batcher {
 
 /* There is something to do at the end of this turn. */
 void batcher_wake(struct batcher *batcher);
+/* Sends nothing for a while. */
+void batcher_pause(struct batcher *batcher);
 /* Runs the operation's callback and frees it; it is in no list any more. */
 void batcher_finish(struct batcher *batcher, struct operation *operation,
                     enum store_outcome outcome);

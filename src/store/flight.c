@@ -71,6 +71,13 @@ static bool is_passing(const char *state)
     return false;
 }
 
+/* No disk, memory or connections, or the disk fails: what is asked for is right, and goes through
+ * once there is room. */
+static bool is_shortage(const char *state)
+{
+    return !strncmp(state, "53", 2) || !strcmp(state, "58030");
+}
+
 /* Read-only (a standby now), prepared statements gone (a pooler), shutting down. */
 static bool is_unusable(const char *state)
 {
@@ -84,6 +91,8 @@ void flight_note_failure(struct batcher *batcher, const PGresult *result)
     batcher->failed = true;
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     strncpy(batcher->failure, state ? state : "", sizeof(batcher->failure) - 1);
+    if (batcher->starved && is_shortage(batcher->failure))
+        return; /* said when it began; it is tried many times a second */
     const struct operation *member =
         batcher->results > batcher->leading ? batcher->next_result : NULL;
     log_warning("store_statement_failed",
@@ -116,6 +125,7 @@ static void flight_committed(struct batcher *batcher)
 {
     CRASH_POINT(after_commit_before_anything);
     batcher_count(batcher, "committed");
+    batcher->starved = false;
     metric_observe(batcher->latency, (double)(clock_monotonic_ns() - batcher->sent_ns) / 1e9);
     struct operation *list = TAKE(batcher->flight), *operation, *next;
     batcher->flight_count = 0;
@@ -137,6 +147,22 @@ static void flight_fenced(struct batcher *batcher)
     batcher->handlers.fenced(batcher->arg);
 }
 
+/* Nothing was changed, and nothing is wrong with the lone member: it waits here, or its caller
+ * tries again. */
+static void flight_starved(struct batcher *batcher)
+{
+    batcher->starved = true;
+    if (batcher->options.patient) {
+        batcher_return(batcher, &batcher->flight, &batcher->flight_count);
+        batcher_pause(batcher);
+        return;
+    }
+    struct operation *operation = batcher->flight;
+    DL_DELETE(batcher->flight, operation);
+    batcher->flight_count--;
+    batcher_finish(batcher, operation, STORE_UNAVAILABLE);
+}
+
 /* A lone member has failed for good, unless the cause may pass; several go again one by one. */
 void flight_rolled_back(struct batcher *batcher)
 {
@@ -150,6 +176,10 @@ void flight_rolled_back(struct batcher *batcher)
                  (is_passing(batcher->failure) && ++first->attempts < PASSING_ATTEMPTS_MAX);
     if (again) {
         batcher_return(batcher, &batcher->flight, &batcher->flight_count);
+        return;
+    }
+    if (is_shortage(batcher->failure)) {
+        flight_starved(batcher);
         return;
     }
     DL_DELETE(batcher->flight, first);

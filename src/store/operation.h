@@ -60,8 +60,9 @@ struct operation {
     bool alone; /* it was in a batch that failed: next time it has a batch of its own */
     bool kept; /* it was in flight when the connection was lost: it is not given back as unavailable
                 */
-    int attempts;   /* batches of its own that failed for a passing reason */
-    PGresult *rows; /* while its COMMIT is awaited */
+    int attempts;         /* batches of its own that failed for a passing reason */
+    PGresult *rows;       /* while its COMMIT is awaited */
+    int64_t committed_ms; /* recent.c's: monotonic */
     struct operation *prev, *next;
 };
 

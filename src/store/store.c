@@ -192,6 +192,7 @@ static void open_batchers(struct store *store)
         .batch_max = OUTCOMES_BATCH_MAX,
         .queue_max = (size_t)store->options.queue_max,
         .linger_ms = OUTCOMES_LINGER_MS,
+        .asynchronous = true,
         .patient = true,
     };
     static const struct batcher_handlers STEPS = {steps_fenced, steps_unusable, on_drained,
