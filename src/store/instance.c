@@ -6,13 +6,26 @@
 
 #include <string.h>
 
-/* PostgreSQL's time was between what our clock showed before the question and after the answer. An
- * offset that fits is kept, so that deadlines do not jitter with the network. */
+#define JUMP_MS 1000 /* less is drift, not worth a word */
+
+/* PostgreSQL's time was between what our clock showed before the question and after the answer. A
+ * reading that fits is kept, so that times do not jitter with the network. The first one sets
+ * store_now_ms(); what PostgreSQL's clock does later only moves the shift. */
 static void clock_learn(struct store *store, int64_t server_ms, int64_t before_ms, int64_t after_ms)
 {
     int64_t lowest = server_ms - after_ms, highest = server_ms - before_ms;
-    if (store->clock_offset_ms < lowest || store->clock_offset_ms > highest)
-        store->clock_offset_ms = lowest + (highest - lowest) / 2;
+    int64_t known = store->clock_offset_ms + store->clock_shift_ms;
+    if (store->clock_known && known >= lowest && known <= highest)
+        return;
+    int64_t learnt = lowest + (highest - lowest) / 2;
+    if (!store->clock_known) {
+        store->clock_known = true;
+        store->clock_offset_ms = learnt;
+        return;
+    }
+    store->clock_shift_ms += learnt - known;
+    if (learnt - known > JUMP_MS || known - learnt > JUMP_MS)
+        log_warning("store_clock_jumped", LOG_INT("by_ms", learnt - known));
 }
 
 /* --- Heartbeat --- */

@@ -63,7 +63,7 @@ struct store_handlers {
     void (*changed)(void *arg, const char *what, const char *key);
 };
 
-/* Connects in the background and keeps reconnecting (backoff with jitter, at most 2 s). 0, or a
+/* Connects in the background and keeps reconnecting (backoff with jitter, at most 250 ms). 0, or a
  * negative errno with ret_error for options that can never work. A database whose schema is older
  * or newer than this program is logged and never ready(). */
 MUST_CHECK int store_open(uv_loop_t *loop, const struct store_options *options,
@@ -72,7 +72,8 @@ MUST_CHECK int store_open(uv_loop_t *loop, const struct store_options *options,
 bool store_ready(const struct store *store);
 /* gateway_instance.instance_id of this process; valid once ready() ran. */
 int64_t store_instance_id(const struct store *store);
-/* Now on PostgreSQL's clock (offset measured at each connect), unix ms. */
+/* Now, unix ms: PostgreSQL's clock as it was at the first connect, carried on by our monotonic one.
+ * Neither clock's jumps move it, so what is timed by it keeps its length. */
 int64_t store_now_ms(const struct store *store);
 /* How long nobody of this instance's name had been alive when the epoch was taken; 0 for a new one.
  */

@@ -26,7 +26,9 @@ struct store {
     bool taking;                     /* the epoch is being taken; answers belong to instance.c */
     bool epoch_blocked, epoch_taken; /* what its answer was */
 
-    int64_t clock_offset_ms; /* PostgreSQL's clock minus our monotonic one */
+    int64_t clock_offset_ms; /* store_now_ms() minus our monotonic clock; kept once known */
+    int64_t clock_shift_ms;  /* PostgreSQL's clock minus store_now_ms(): how far it has jumped */
+    bool clock_known;        /* PostgreSQL's clock was read */
     int64_t away_ms;         /* see store_away_ms() */
     int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
     struct timer *heartbeat, *ping;
