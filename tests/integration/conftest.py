@@ -36,6 +36,7 @@ from vendgate.database import Cluster
 from vendgate.gateway import Gateway
 from vendgate.integrator import IntegratorServer
 from vendgate.machine import Machine
+from vendgate.recovery import measured, pytest_terminal_summary  # noqa: F401: a fixture and a hook
 from vendgate.simulator import Simulator
 from vendgate.waiting import wait_until
 

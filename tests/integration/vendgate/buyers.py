@@ -1,5 +1,6 @@
 """An integrator that buys all the time, and keeps a log of the callbacks that it received."""
 import http.client
+import itertools
 import json
 import random
 import threading
@@ -7,6 +8,9 @@ import threading
 from .api import Api
 from .waiting import wait_until
 from .integrator import ACCEPT
+
+
+_numbers = itertools.count(1)
 
 
 class Buyer:
@@ -19,6 +23,7 @@ class Buyer:
     def __init__(self, integrator, vm_ids, log, surcharge=0):
         self.integrator, self.log, self.surcharge = integrator, log, surcharge
         self.locked = 0
+        self._name = f"{integrator.name}-{next(_numbers)}"  # of its refs: an earlier buyer has used others
         self.errors = []
         self._stopping = threading.Event()
         self._news = threading.Condition()
@@ -37,6 +42,11 @@ class Buyer:
             thread.join(timeout)
             assert not thread.is_alive(), f"a purchase of {self.integrator.name} does not end"
         self._file.close()
+
+    def vended(self):
+        """How many purchases it was told to have ended in goods."""
+        return sum(path == "/txn/vend" and body["success"] for heard in list(self._heard.values())
+                   for path, body in list(heard.items()))
 
     def _took(self, callback):
         with self._news:
@@ -62,7 +72,7 @@ class Buyer:
         try:
             while not self._stopping.is_set():
                 number += 1
-                if not self._buy(api, vm_id, f"{self.integrator.name}-{vm_id}-{number}"):
+                if not self._buy(api, vm_id, f"{self._name}-{vm_id}-{number}"):
                     self._stopping.wait(random.uniform(0.05, 0.3))  # somebody else's turn at this machine
         except Exception as error:  # the test's own thread tells it
             self.errors.append(f"{vm_id}: {error!r}")

@@ -12,3 +12,10 @@ def program(name):
     path = BUILD / name
     assert path.exists(), f"{path} is not built: make BUILD={BUILD.name} all"
     return str(path)
+
+
+def released(name):
+    """The same of the build that is installed, whatever is tested otherwise: for what is measured in seconds."""
+    path = ROOT / "build" / "release" / name
+    assert path.exists(), f"{path} is not built: make BUILD=release all"
+    return str(path)

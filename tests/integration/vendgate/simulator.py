@@ -10,11 +10,13 @@ from .places import program
 class Simulator:
     """Plays `machines`, a list of (vm_id, (certificate file, key file)) or the same with a behaviour's name behind.
 
-    `arguments` go to vendsim as they are. `lines()` is what it said so far; the state folder survives kill().
+    `arguments` go to vendsim as they are. `lines()` is what it said so far; the state folder survives kill(). They
+    connect to `port`, or else to the gateway itself.
     """
 
-    def __init__(self, gateway, machines, folder, *arguments):
+    def __init__(self, gateway, machines, folder, *arguments, port=None):
         self.gateway = gateway
+        self.port = port or gateway.link_port
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.events_file = self.folder / "events"
@@ -31,7 +33,7 @@ class Simulator:
         """`prefix` is a command to run it under."""
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [*prefix, program("vendsim"), "--host", "localhost", "--port", str(self.gateway.link_port),
+                [*prefix, program("vendsim"), "--host", "localhost", "--port", str(self.port),
                  "--ca", self.gateway.ca.certificate, "--machines", str(self._machines_file),
                  "--state-dir", str(self.state), "--events", str(self.events_file),
                  *map(str, self._arguments)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
