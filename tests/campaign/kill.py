@@ -133,6 +133,7 @@ def main():
     campaign = Campaign(arguments.state, ("postgres", arguments.database), arguments.seed)
     try:
         campaign.run(arguments.kills)
+        campaign.world.audit()
         campaign.report()
     except AssertionError as error:
         raise SystemExit(str(error)) from None

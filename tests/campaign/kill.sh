@@ -4,8 +4,9 @@
 #   tests/campaign/kill.sh N --state DIR [--build release|asan] [--seed TEXT]
 #
 # Every 50 kills and at the end nobody buys, everything ends, and the records of PostgreSQL, the machines and the
-# integrators are compared. DIR holds all of them, the count and the seed: a second call with a higher N goes on, also
-# after one that was cut off. Exit 1: something does not agree (its refs are printed), or the campaign cannot go on.
+# integrators are compared; at the end vendctl audits what is stored, too. DIR holds all of them, the count and the
+# seed: a second call with a higher N goes on, also after one that was cut off. Exit 1: something does not agree (its
+# refs are printed), or the campaign cannot go on.
 . "$(dirname "$0")/../../scripts/lib/common.sh"
 . "$ROOT/scripts/lib/cluster.sh"
 

@@ -65,6 +65,7 @@ class Scene:
 def scene(cluster, tmp_path_factory):
     made = Scene(tmp_path_factory.mktemp("crash"), cluster.database())
     yield made
+    made.world.audit()
     made.world.stop()
     cluster.drop(made.world.database)
 

@@ -35,7 +35,7 @@ SETTINGS = {
     "machines.takeovers": "1000",
 }
 # One shop buys one thing a session, the other whatever a customer can make of a session.
-ALLOW = ((), ("allow_rename", "allow_multi_vend"))
+ALLOW = ((), ("--allow-rename", "--allow-multi-vend"))
 NORMAL = 0.5  # the share of sessions in which nothing goes wrong
 MISFORTUNES = [
     *(f"{misfortune}@{point}" for misfortune in ("power_loss", "reconnect") for point in (
@@ -100,7 +100,7 @@ class Shop:
 
 
 class World:
-    """Gateway (not started), simulator, shops. `allow`: for each shop the columns of `integrator` that are true."""
+    """Gateway (not started), simulator, shops. `allow`: for each shop options of `vendctl integrator add`."""
 
     def __init__(self, folder, database, allow=ALLOW, machines=6, settings=None):
         self.folder, self.database = pathlib.Path(folder), database
@@ -124,18 +124,16 @@ class World:
         for vm_id in vm_ids:
             self._ctl.run("machine", "add", vm_id)
             machines.append((vm_id, self.ca.enroll(self._ctl, vm_id)))
-        for number, columns in enumerate(allow):
+        for number, options in enumerate(allow):
             first = number * (count // 3)
-            shops.append(self._add_shop(f"shop-{number + 1}", (vm_ids + vm_ids)[first:first + 2 * count // 3], columns))
+            shops.append(self._add_shop(f"shop-{number + 1}", (vm_ids + vm_ids)[first:first + 2 * count // 3], options))
         self._file.write_text(json.dumps({"machines": machines, "shops": shops}))
 
-    def _add_shop(self, name, vm_ids, columns):
+    def _add_shop(self, name, vm_ids, options):
         port = free_port()
         certificate, key = self.ca.server(name)
         made = self._ctl.json("integrator", "add", name, "--callback-url", f"https://127.0.0.1:{port}",
-                              "--callback-ca", self.ca.certificate, "--allow-private")
-        for column in columns:
-            self.database.rows(f"UPDATE integrator SET {column} = true WHERE name = %s", name)
+                              "--callback-ca", self.ca.certificate, "--allow-private", *options)
         for vm_id in vm_ids:
             self._ctl.run("grant", name, vm_id)
         return {"name": name, "vm_ids": vm_ids, "port": port, "certificate": certificate, "key": key,
@@ -187,6 +185,10 @@ class World:
                                 {shop.name: shop.calls for shop in self.shops}, place)
         assert not result.differences, "\n".join(["the records differ:", *result.differences])
         return result
+
+    def audit(self):
+        """What an operator would be told of all that is stored; a finding fails."""
+        self._ctl.run("audit")
 
     def _wait_for_the_end(self):
         last_busy = time.monotonic()
