@@ -2,10 +2,12 @@
 found by its check, by the ref, and by no other check."""
 import json
 
+import psycopg2.extensions
 import pytest
 
 from vendgate.ctl import Ctl
 from vendgate.integrator import REFUSE, Reply
+from vendgate.places import ROOT
 from vendgate.purchase import Purchase, new_ref
 from vendgate.waiting import wait_until
 
@@ -182,7 +184,21 @@ def test_purchases_of_every_ending_are_clean(story, copy):
 def test_every_check_has_looked_at_something(copy):
     result = json.loads(Ctl(copy).run("audit", "--json").stdout)
     assert not [one["check"] for one in result if one["examined"] == 0 and one["check"] != "queue_has_callbacks"]
-    assert all(one["promise"] and one["remedy"] for one in result)
+    assert {one["check"] for one in result} == {path.stem for path in (ROOT / "sql/audit").glob("*.sql")}
+    documented = (ROOT / "docs/operators.md").read_text()
+    assert all(f"| `{one['check']}` | {one['promise']} |" in documented and one["remedy"] for one in result)
+
+
+def test_a_reader_may_check_and_nothing_is_written(cluster, copy):
+    copy.rows("DO $$ BEGIN CREATE ROLE vendgate_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    Ctl(copy).run("migrate")
+    try:
+        assert copy.value("SELECT has_table_privilege('vendgate_reader', 'txn', 'UPDATE')") is False
+        copy.url = psycopg2.extensions.make_dsn(copy.url, options="-c role=vendgate_reader")
+        assert audit(copy) == (0, {})
+    finally:
+        copy.rows("DROP OWNED BY vendgate_reader")
+        copy.rows("DROP ROLE vendgate_reader")
 
 
 def vend_body(name, success, code):
