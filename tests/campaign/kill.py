@@ -24,8 +24,10 @@ class Campaign:
         self.folder = pathlib.Path(folder)
         self._file = self.folder / "count.json"
         self.count = json.loads(self._file.read_text()) if self._file.exists() else {
-            "seed": seed or random.randbytes(8).hex(), "kills": 0, "seconds": 0.0, "hit_purchase": 0, "hit_callback": 0,
-            "hit_states": {}, "comparisons": 0, "ends": {}, "callbacks": 0, "fell": 0, "renamed": 0, "place": None}
+            "seed": seed or random.randbytes(8).hex(), "runs": 0, "kills": 0, "seconds": 0.0, "hit_purchase": 0,
+            "hit_callback": 0, "hit_states": {}, "comparisons": 0, "ends": {}, "fell": 0, "renamed": 0, "place": None}
+        self.count["runs"] += 1
+        self._save()
         self.database = Database(*database)
         self._log_size = 0  # when the daemon was started last
         self.world = World(self.folder, self.database)
@@ -42,7 +44,7 @@ class Campaign:
         self._compare()
         while self.count["kills"] < kills:
             began = time.monotonic()
-            self.world.buy(str(self.count["kills"]))
+            self.world.buy(f"{self.count['runs']}.{self.count['kills']}")  # a run that was cut off used its refs
             for _ in range(min(kills - self.count["kills"], PERIOD - self.count["kills"] % PERIOD)):
                 self._kill()
             self._compare()
