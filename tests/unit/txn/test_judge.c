@@ -246,6 +246,8 @@ START_TEST(a_selection_is_the_same_only_in_every_figure)
     };
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
         ck_assert_int_eq(txn_judge_selection(&txn, &other[i], &NO_LIMITS), TXN_SELECTION_CHANGED);
+    txn.request = other[1].request = 0; /* a number like any other */
+    ck_assert_int_eq(txn_judge_selection(&txn, &other[1], &NO_LIMITS), TXN_SELECTION_CHANGED);
 }
 END_TEST
 
