@@ -25,7 +25,8 @@
  * - Time is not modelled, but two things are assumed of it: a machine that can reach the gateway is
  *   connected again within the recovery grace, and within `doubt`.
  *
- * WITHOUT_x takes out the rule (*) of that name; FAULT_x plants a fault. See README.md. */
+ * WITHOUT_x takes out the rule (*) of that name, FAULT_x plants a fault: either breaks a promise. NO_BACKLOG_WAIT
+ * takes out what the promises turn out not to need. See README.md. */
 
 #include "table.pml"
 
@@ -219,10 +220,16 @@ inline forget_queries()
 
 /* --- the gateway --- */
 
+#ifdef FAULT_OLD_QUERY_COUNTS
+#define COUNTS_AS_ASKED 1
+#else
+#define COUNTS_AS_ASKED (expiring == ASKING)
+#endif
+
 inline ask_machine()
 {
     if
-    :: presence == ONLINE -> send(C_QUERY, approval, 0, expiring == ASKING); heard = 0
+    :: presence == ONLINE -> send(C_QUERY, approval, 0, COUNTS_AS_ASKED); heard = 0
     :: else
     fi
 }
@@ -356,7 +363,9 @@ inline judge_reply()
         if
         :: expiring == ASKING && answer == R_QUERY_AFTER_EXPIRY && !(legal && next != state) ->
             if
+#ifndef NO_BACKLOG_WAIT
             :: heard -> ask_machine()
+#endif
             :: else -> expiring = DECIDING
             fi
         :: else
@@ -392,7 +401,9 @@ inline judge_reply()
 
 inline ask_once_more()
 {
+#ifndef FAULT_OLD_QUERY_COUNTS
     forget_queries();
+#endif
     expiring = ASKING;
     ignorant = 0;
     ask_machine()
