@@ -23,9 +23,9 @@
 /* A row of txn, and what the world knows of it. */
 struct row {
     struct txn_record txn;
-    int64_t paid_commit;                    /* number of the commit that made it PAID; 0: never */
-    int64_t doubt_began_ms, doubt_since_ms; /* the latter anew with each hold */
-    bool unread;                            /* an event that nobody could read named its approval */
+    int64_t paid_commit; /* number of the commit that made it PAID; 0: never */
+    int64_t doubt_began_ms;
+    bool unread;         /* an event that nobody could read named its approval */
     bool policy_at_once; /* it was interrupted on the bus: the policy need not wait */
     int64_t successor_id;
     /* Said by the gateway, as success:true. */
@@ -94,8 +94,8 @@ struct database {
     size_t integrator_count;
     int64_t instance_epoch; /* of the one gateway */
     int64_t commits;
-    const int64_t *now_ms; /* monotonic; the world's */
-    bool clocks_jump;      /* in this episode: deadlines mean little */
+    const int64_t *now_ms, *server_ms; /* the world's: monotonic, and PostgreSQL's offset */
+    bool clocks_jump;                  /* in this episode: deadlines mean little */
 };
 
 enum operation_kind {

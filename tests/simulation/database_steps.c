@@ -1,6 +1,7 @@
 #include "simulation/database_steps.h"
 
 #include "base/memory.h"
+#include "simulation/coverage.h"
 #include "simulation/promises.h"
 #include "simulation/trace.h"
 
@@ -143,6 +144,7 @@ void step_begin(struct database *database, struct operation *operation)
     calls_write(database, operation, row);
     applied(database, operation, row);
     promise_row_begun(database, row);
+    coverage_add(TXN_NONE, TXN_LOCK);
 }
 
 void step_advance(struct database *database, struct operation *operation)
@@ -218,6 +220,8 @@ void step_note(struct database *database, struct operation *operation)
         return;
     }
     row->unread |= operation->unreadable;
+    if (txn_state_final(row->txn.state) && operation->event != TXN_EVENT_NONE)
+        coverage_add(row->txn.state, operation->event);
     if (operation->event == TXN_INTERRUPTED_ON_BUS)
         row->policy_at_once = true;
     if (operation->adjusts && row->adjustments[operation->adjusts - 1] == 0)

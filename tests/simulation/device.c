@@ -81,8 +81,9 @@ void device_event_write(const struct device_event *event,
                       "max_response_s", (json_int_t)event->max_response_s);
     if (kind == MACHINE_EVENT_KEYPAD)
         ret_event->json =
-            json_pack("{s:s, s:b, s:I, s:[{s:i}, {s:i}, {s:i}]}", "event", "keypad", "enabled", 1,
-                      "action_count", (json_int_t)event->keys, "items", "id", 1, "id", 2, "id", 3);
+            json_pack("{s:s, s:b, s:I, s:[{s:i}, {s:i}, {s:i}]}", "event", "keypad",
+                      "virtual_keypad_enabled", 1, "total_action_needed", (json_int_t)event->keys,
+                      "keypad_items", "id", 1, "id", 2, "id", 3);
 }
 
 /* --- the session --- */
@@ -106,8 +107,10 @@ void device_disconnected(struct device *device, struct wire *wire)
     if (device->wire != wire)
         return;
     device->wire = NULL;
-    device->welcome = false;
+    device->welcome = device->held = false;
     device->sent = device->inbox_count = 0;
+    device->connect_at_ms =
+        device->world->now_ms + (int64_t)chance_below(&device->world->chance, 3000);
 }
 
 /* The PUBACK ends the resending. */
@@ -170,6 +173,13 @@ void device_receive(struct device *device, struct wire *wire, const struct wire_
     default:
         return;
     }
+}
+
+static void reply_leaves(void *subject, int64_t argument UNUSED)
+{
+    struct device *device = subject;
+    device->held = false;
+    (void)wire_say(device->wire, &device->held_reply);
 }
 
 static void sends_event(void *subject, int64_t argument UNUSED)
@@ -239,6 +249,24 @@ static void powers_up(void *subject, int64_t argument UNUSED)
     device_bus_booted(device);
 }
 
+/* Only the part that talks to the vending machine starts anew: the modem keeps the connection. */
+static void controller_restarts(void *subject, int64_t argument UNUSED)
+{
+    struct device *device = subject;
+    struct device_event event = {.kind = MACHINE_EVENT_SESSION_ENDED,
+                                 .session = device->session,
+                                 .request = -1,
+                                 .code = -1,
+                                 .end = SESSION_END_RESET};
+    trace_add("controller restarts", device->vm_id, device->session, device_busy(device));
+    device_bus_power_lost(device);
+    if (device->session >= 0 && chance_below(&device->world->chance, 2) == 0)
+        (void)device_say(device, event);
+    device_session_end(device);
+    device->keys_n = 0;
+    device_bus_booted(device);
+}
+
 /* Flash forgets an event that proves nothing which the journal of approvals does not say as well.
  */
 static void event_lost(void *subject, int64_t argument UNUSED)
@@ -275,11 +303,14 @@ static void link_choices(struct device *device, struct choices *choices)
     const struct weather *weather = &device->world->weather;
     const struct device_flash *flash = &device->flash;
     if (!device->wire) {
-        offer(choices, 60, "machine connects", connects, device, 0);
+        offer(choices, device->world->now_ms < device->connect_at_ms ? 1 : 100, "machine connects",
+              connects, device, 0);
         return;
     }
     if (device->inbox_count > 0)
         offer(choices, 800, "machine works", works, device, 0);
+    if (device->held)
+        offer(choices, 200, "late reply", reply_leaves, device, 0);
     if (device->welcome && device->sent < flash->event_count && device->sent < UNACKNOWLEDGED_MAX)
         offer(choices, 1200, "machine sends", sends_event, device, 0);
     if (device->world->calm)
@@ -302,6 +333,8 @@ void device_offer(struct device *device, struct choices *choices)
         return;
     offer(choices, world->weather.power_cut * (device_busy(device) ? 8 : 1), "power cut",
           power_lost, device, 0);
+    offer(choices, world->weather.power_cut * (device_busy(device) ? 8 : 1), "controller restart",
+          controller_restarts, device, 0);
     if (device->flash.event_count > device->sent)
         offer(choices, world->weather.hole, "event lost", event_lost, device, 0);
     offer(choices, 2, "description", describes_itself, device, 0);

@@ -57,13 +57,15 @@ struct device {
     char vending[APPROVAL_SIZE]; /* empty: idle */
     bool fallen;
     /* The link. */
-    struct wire *wire; /* NULL: none */
-    bool welcome;      /* hello was answered on it */
-    int64_t generation;
-    size_t sent; /* of flash.events, on this wire */
+    struct wire *wire;                 /* NULL: none */
+    bool welcome;                      /* hello was answered on it */
+    int64_t generation, connect_at_ms; /* it waits a little before it tries again */
+    size_t sent;                       /* of flash.events, on this wire */
     struct wire_message inbox[DEVICE_INBOX_MAX];
     size_t inbox_count;
     int64_t inbox_at_ms[DEVICE_INBOX_MAX];
+    bool held; /* a reply that leaves later: events overtake it */
+    struct wire_message held_reply;
 };
 
 void device_init(struct device *device, struct world *world, int number);

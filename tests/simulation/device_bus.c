@@ -38,6 +38,15 @@ static void says_again(void *subject, int64_t argument UNUSED)
     (void)device_say(device, event_of(device, MACHINE_EVENT_SELECTION));
 }
 
+/* The choice that was taken back, told once more. */
+static void says_old(void *subject, int64_t argument UNUSED)
+{
+    struct device *device = subject;
+    struct device_event event = event_of(device, MACHINE_EVENT_SELECTION);
+    event.request = device->last_request;
+    (void)device_say(device, event);
+}
+
 static void withdraws(void *subject, int64_t argument UNUSED)
 {
     struct device *device = subject;
@@ -103,16 +112,16 @@ static void bus_choices(struct device *device, struct choices *choices)
 {
     const struct device_approval *approval = vending(device);
     if (!approval->on_bus) {
-        offer(choices, 300, "on the bus", put_on_bus, device, 0);
-        offer(choices, 10, "cancelled", reports, device, 0);
+        offer(choices, 600, "on the bus", put_on_bus, device, 0);
+        offer(choices, 20, "cancelled", reports, device, 0);
         return;
     }
     if (device->fallen) {
-        offer(choices, 400, "dispensed", reports, device, 0);
+        offer(choices, 600, "dispensed", reports, device, 0);
         return;
     }
-    offer(choices, 200, "goods fall", goods_fall, device, 0);
-    offer(choices, 20, "nothing falls", reports, device, 0);
+    offer(choices, 600, "goods fall", goods_fall, device, 0);
+    offer(choices, 60, "nothing falls", reports, device, 0);
 }
 
 void device_bus_power_lost(struct device *device)
@@ -154,7 +163,8 @@ static void session_choices(struct device *device, struct choices *choices)
     if (world->now_ms >= device->session_until_ms)
         offer(choices, 400, "session timeout", session_ends, device, SESSION_END_TIMEOUT);
     if (device->request < 0) {
-        offer(choices, world->calm ? 1 : 120, "chooses", chooses, device, 0);
+        offer(choices, world->calm ? 1 : 400, "chooses", chooses, device, 0);
+        offer(choices, device->item > 0 ? fickle / 4 : 0, "says old", says_old, device, 0);
     } else {
         offer(choices, fickle, "withdraws", withdraws, device, 0);
         offer(choices, fickle, "chooses another", chooses, device, 0);
@@ -171,8 +181,8 @@ void device_bus_offer(struct device *device, struct choices *choices)
     if (device_busy(device)) {
         bus_choices(device, choices);
         if (device->session >= 0 && !device->ends_when_done && !device->world->calm) {
-            offer(choices, 3, "gives up", session_ends, device, SESSION_END_CUSTOMER);
-            offer(choices, 1, "bus reset", session_ends, device, SESSION_END_RESET);
+            offer(choices, 20, "gives up", session_ends, device, SESSION_END_CUSTOMER);
+            offer(choices, 8, "bus reset", session_ends, device, SESSION_END_RESET);
         }
         return;
     }

@@ -294,5 +294,11 @@ void device_obey(struct device *device, const struct wire_message *message, int6
     default:
         break;
     }
+    if (!device->held && !device->world->calm && command->op != MACHINE_OP_HELLO &&
+        chance_below(&device->world->chance, 12) == 0) {
+        device->held = true;
+        device->held_reply = answer;
+        return;
+    }
     (void)wire_say(device->wire, &answer);
 }

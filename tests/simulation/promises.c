@@ -8,8 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define DOUBT_MS (900 * 1000)
-
 static bool same_text(const char *left, const char *right)
 {
     return strcmp(left, right) == 0;
@@ -104,12 +102,17 @@ static void outcome_check(const struct row *row, const struct operation *operati
                        txn_event_name(event));
 }
 
+/* On PostgreSQL's clock. */
+static int64_t database_now_ms(const struct database *database)
+{
+    return *database->now_ms + *database->server_ms;
+}
+
 static void policy_check(const struct database *database, struct row *row,
                          const struct txn_record *before, enum txn_event event)
 {
-    int64_t now = *database->now_ms;
     if (before->state != TXN_IN_DOUBT && row->txn.state == TXN_IN_DOUBT)
-        row->doubt_began_ms = row->doubt_since_ms = now;
+        row->doubt_began_ms = *database->now_ms;
     if (event == TXN_INTERRUPTED_ON_BUS)
         row->policy_at_once = true;
     if (!by_policy(event) || before->state != TXN_IN_DOUBT)
@@ -118,12 +121,11 @@ static void policy_check(const struct database *database, struct row *row,
         promise_broken(PROMISE_SILENCE,
                        "row %" PRId64 ": a policy decided over evidence that nobody could read",
                        row->txn.id);
-    bool early = now - row->doubt_since_ms < DOUBT_MS && !row->policy_at_once;
+    /* Deadlines are only ever moved to later, unless a clock jumps. */
+    bool early = database_now_ms(database) < before->deadline_ms && !row->policy_at_once;
     if (early && !database->clocks_jump)
-        promise_broken(PROMISE_SILENCE, "row %" PRId64 ": the policy decided after %" PRId64 " ms",
-                       row->txn.id, now - row->doubt_since_ms);
-    if (event == TXN_DOUBT_HOLD)
-        row->doubt_since_ms = now;
+        promise_broken(PROMISE_SILENCE, "row %" PRId64 ": a policy decided before its deadline",
+                       row->txn.id);
 }
 
 static void final_check(const struct row *row, const struct txn_record *before)

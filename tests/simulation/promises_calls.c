@@ -1,5 +1,6 @@
 /* promises_calls.c - what the gateway's answers to calls mean. */
 #include "base/macros.h"
+#include "simulation/coverage.h"
 #include "simulation/promises.h"
 #include "simulation/trace.h"
 #include "simulation/world.h"
@@ -63,12 +64,27 @@ static void keys_said(const struct row *row, const struct request *request)
         promise_broken(PROMISE_COMMIT_FIRST, "keys for %s are not on disk", request->ref);
 }
 
+/* Calls about rows that have ended are answered from the database, beside the step table. */
+static void ended_count(const struct row *row, const struct request *request,
+                        const struct broker_answer *answer)
+{
+    if (!row || !txn_state_final(row->txn.state))
+        return;
+    if (request->kind == REQUEST_UNLOCK)
+        coverage_add(row->txn.state, TXN_UNLOCK);
+    else if (request->kind == REQUEST_PAID && row->txn.state == TXN_CLOSED)
+        coverage_add(TXN_CLOSED, TXN_PAID_NEVER);
+    else if (request->kind == REQUEST_PAID)
+        coverage_add(row->txn.state, answer->success ? TXN_PAID_REPEATED : TXN_PAID_CONFLICT);
+}
+
 void promise_answered(struct world *world, const struct request *request,
                       const struct broker_answer *answer)
 {
     struct row *row = database_find(&world->database, request->integrator_id, request->ref);
     if (answer->success != (answer->reason == REASON_NONE))
         promise_broken(PROMISE_ANSWERED, "success with a reason");
+    ended_count(row, request, answer);
     if (answer->action == ACTION_REFUND)
         refund_said(row, request);
     if (!answer->success)

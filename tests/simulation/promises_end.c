@@ -113,20 +113,30 @@ static void goods_check(const struct row *row)
                        txn_state_name(txn->state), txn_event_name(txn->closed_by), row->goods);
 }
 
-/* What the machine told in the end against the outcome has become an adjustment. */
+static void adjustment_broken(const struct row *row, const char *why)
+{
+    promise_broken(PROMISE_FINAL, "row %" PRId64 " is %s by %s, %d fell: %s", row->txn.id,
+                   txn_state_name(row->txn.state), txn_event_name(row->txn.closed_by), row->goods,
+                   why);
+}
+
+/* What the machine told in the end against the outcome has become an adjustment, and nothing else
+ * has. */
 static void adjustment_check(const struct world *world, const struct row *row)
 {
     const struct weather *weather = &world->weather;
-    const struct txn_record *txn = &row->txn;
-    if (weather->hole || weather->garbled || weather->journal_lost)
-        return; /* it may have been prevented from telling */
-    bool against[2] = {txn->state == TXN_FAILED && row->reported_fallen,
-                       txn->state == TXN_VENDED && row->reported_not};
-    for (int i = 0; i < 2; i++)
-        if (against[i] != (row->adjustments[i] > 0))
-            promise_broken(PROMISE_FINAL, "row %" PRId64 " is %s by %s: %d adjustments say %s",
-                           txn->id, txn_state_name(txn->state), txn_event_name(txn->closed_by),
-                           row->adjustments[i], i == 0 ? "dispensed" : "not_dispensed");
+    enum txn_state state = row->txn.state;
+    if (row->adjustments[0] > 0 && (row->goods == 0 || state == TXN_VENDED))
+        adjustment_broken(row, "an adjustment says dispensed");
+    if (row->adjustments[1] > 0 && (row->goods > 0 || state != TXN_VENDED))
+        adjustment_broken(row, "an adjustment says not dispensed");
+    if (weather->hole || weather->garbled || weather->journal_lost || weather->store_refuses)
+        return; /* the machine may have been kept from telling, or we from reading */
+    if (state == TXN_FAILED && row->reported_fallen && row->adjustments[0] == 0)
+        adjustment_broken(row, "the machine has told that they fell, and there is no adjustment");
+    if (state == TXN_VENDED && row->reported_not && row->adjustments[1] == 0)
+        adjustment_broken(row,
+                          "the machine has told that nothing fell, and there is no adjustment");
 }
 
 static void arrival_check(const struct database *database)

@@ -233,10 +233,12 @@ void operators_offer(struct world *world, struct choices *choices)
     if (world->calm && !in_order(world))
         offer(choices, 100, "put in order", puts_in_order, world, 0);
     for (size_t i = 0; i < database->integrator_count; i++)
-        offer(choices, world->calm ? 1 : busy / 2, "endpoint", endpoints_release, world,
+        offer(choices, world->calm ? 1 : busy / 12, "endpoint", endpoints_release, world,
               (int64_t)i);
-    offer(choices, busy, "enabled", toggles_enabled, world, 0);
-    offer(choices, busy, "service", toggles_service, world, 0);
+    offer(choices, busy / 3, "enabled", toggles_enabled, world, 0);
+    offer(choices, busy / 3, "service", toggles_service, world, 0);
+    if (!world->calm && !in_order(world))
+        offer(choices, 30, "put in order", puts_in_order, world, 0);
     offer(choices, busy, "policy", sets_policy, world, 0);
     if (!world->gateway.running || world->gateway.draining || !broker_ready(world->gateway.broker))
         return;
@@ -247,7 +249,7 @@ void operators_offer(struct world *world, struct choices *choices)
             continue;
         bool held =
             row->txn.state == TXN_IN_DOUBT && world->now_ms - row->doubt_began_ms > 3 * 900 * 1000;
-        unsigned weight = row->txn.state == TXN_IN_DOUBT ? 10 * busy : busy / 4;
+        unsigned weight = row->txn.state == TXN_IN_DOUBT ? 5 * busy : busy / 4;
         offer(choices, world->calm && held ? 50 : weight, "verdict", judges, world, row->txn.id);
     }
 }

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEYPAD                                                                     \
+    "{\"virtual_keypad_enabled\":true,\"total_action_needed\":2,\"keypad_items\":" \
+    "[{\"id\":1},{\"id\":2},{\"id\":3}]}"
 #define EPOCH_MS INT64_C(1700000000000)
 #define CALM_EVENTS_MAX 60000
 #define CALM_MS_MAX (INT64_C(24) * 3600 * 1000)
@@ -39,23 +42,23 @@ int64_t world_server_now_ms(const struct world *world)
 /* Mostly none of it, sometimes a little, sometimes a lot. */
 static unsigned draw(struct chance *chance, unsigned most)
 {
-    static const unsigned PARTS[] = {0, 0, 0, 1, 1, 3, 10};
+    static const unsigned PARTS[] = {0, 0, 0, 0, 1, 1, 3, 10};
     return most * PARTS[chance_below(chance, ARRAY_SIZE(PARTS))] / 10;
 }
 
 static void weather_draw(struct chance *chance, struct weather *w)
 {
-    w->kill = draw(chance, 20);
-    w->kill_at_effect = draw(chance, 20000);
-    w->drain = draw(chance, 5);
-    w->store_lost = draw(chance, 10);
+    w->kill = draw(chance, 10);
+    w->kill_at_effect = draw(chance, 10000);
+    w->drain = draw(chance, 4);
+    w->store_lost = draw(chance, 6);
     w->store_late = draw(chance, 600000);
     w->store_refuses = draw(chance, 5000);
     w->store_full = draw(chance, 10);
     w->link_cut = draw(chance, 30);
     w->half_open = draw(chance, 20);
     w->takeover = draw(chance, 10);
-    w->power_cut = draw(chance, 20);
+    w->power_cut = draw(chance, 12);
     w->journal_lost = draw(chance, 500000);
     w->hole = draw(chance, 20);
     w->garbled = draw(chance, 30000);
@@ -65,9 +68,9 @@ static void weather_draw(struct chance *chance, struct weather *w)
     w->gone = draw(chance, 30000);
     w->call_lost = draw(chance, 300000);
     w->wrong_figures = draw(chance, 300000);
-    w->rogue_calls = draw(chance, 400000);
-    w->impatient = draw(chance, 40);
-    w->operator= draw(chance, 10);
+    w->rogue_calls = draw(chance, 600000);
+    w->impatient = draw(chance, 60);
+    w->operator= draw(chance, 12);
     w->wall_jump = draw(chance, 3);
     w->late_timers = draw(chance, 500000);
     w->fickle = draw(chance, 100);
@@ -84,6 +87,7 @@ static void database_fill(struct world *world)
         machine->enabled = true;
         machine->scale = 1;
         machine->sequence.mark = -1;
+        machine->keypad = memory_text(KEYPAD);
         machine->price_max = chance_below(chance, 2) ? 5000 : 0;
         if (chance_below(chance, 3) == 0)
             machine->doubt_policy = POLICIES[chance_below(chance, ARRAY_SIZE(POLICIES))];
@@ -110,6 +114,7 @@ struct world *world_new(uint64_t seed)
     world->pace = (unsigned)chance_between(&world->chance, 2, 40);
     database_init(&world->database);
     world->database.now_ms = &world->now_ms;
+    world->database.server_ms = &world->server_ms;
     world->database.clocks_jump = world->weather.wall_jump > 0;
     world->device_count = (size_t)chance_between(&world->chance, 1, DATABASE_MACHINES_MAX);
     world->shop_count = (size_t)chance_between(&world->chance, 1, DATABASE_INTEGRATORS_MAX);

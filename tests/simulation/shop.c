@@ -276,12 +276,28 @@ static void loses_patience(void *subject, int64_t argument)
     purchase->pending = NULL;
 }
 
+static bool customer_free(const struct device *device)
+{
+    return device->welcome && device->session < 0;
+}
+
+static size_t customers_free(const struct world *world)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world->device_count; i++)
+        count += customer_free(&world->devices[i]);
+    return count;
+}
+
 static void begins(void *subject, int64_t argument UNUSED)
 {
     struct shop *shop = subject;
     struct chance *chance = chance_of(shop);
     struct purchase *purchase = purchase_new(shop);
     purchase->device = (int)chance_below(chance, shop->world->device_count);
+    /* Customers mostly go where nobody stands. */
+    if (!customer_free(&shop->world->devices[purchase->device]))
+        purchase->device = (int)chance_below(chance, shop->world->device_count);
     if (chance_below(chance, 3) == 0)
         purchase->balance = chance_between(chance, 0, 100000);
     int64_t number = ++shop->refs;
@@ -339,25 +355,25 @@ static void purchase_offer(struct shop *shop, size_t n, struct choices *choices)
         offer(choices, world->calm ? 200 : 8, "gives up", gives_up, shop, (int64_t)n);
         break;
     case PURCHASE_LOCKED:
-        offer(choices, world->calm ? 3 : 1, "unlocks", unlocks, shop, (int64_t)n);
-        offer(choices, storm * 8, "keys", presses, shop, (int64_t)n);
+        offer(choices, 8, "unlocks", unlocks, shop, (int64_t)n);
+        offer(choices, storm * 60, "keys", presses, shop, (int64_t)n);
         break;
     case PURCHASE_REQUESTED:
-        offer(choices, 120, "pays", pays, shop, (int64_t)n);
-        offer(choices, storm * 6, "unlocks", unlocks, shop, (int64_t)n);
+        offer(choices, 400, "pays", pays, shop, (int64_t)n);
+        offer(choices, storm * 20, "unlocks", unlocks, shop, (int64_t)n);
         break;
     case PURCHASE_PAYING:
-        offer(choices, rest ? 4 : 120, "pays", pays, shop, (int64_t)n);
+        offer(choices, rest ? 4 : 200, "pays", pays, shop, (int64_t)n);
         break;
     case PURCHASE_UNLOCKING:
         offer(choices, rest ? 4 : 60, "unlocks", unlocks, shop, (int64_t)n);
         break;
     case PURCHASE_BOOKED:
-        offer(choices, storm * 2, "pays again", pays, shop, (int64_t)n);
-        offer(choices, storm * 2, "unlocks", unlocks, shop, (int64_t)n);
+        offer(choices, storm * 20, "pays again", pays, shop, (int64_t)n);
+        offer(choices, storm * 10, "unlocks", unlocks, shop, (int64_t)n);
         break;
     case PURCHASE_OVER:
-        offer(choices, storm * weather->rogue_calls / 100000, "pays again", pays, shop, (int64_t)n);
+        offer(choices, storm * weather->rogue_calls / 200000, "pays again", pays, shop, (int64_t)n);
         break;
     case PURCHASE_UNUSED:
         break;
@@ -377,6 +393,7 @@ void shop_offer(struct shop *shop, struct choices *choices)
     }
     if (world->calm)
         return;
-    offer(choices, buying < BUYING_MAX ? 60 : 2, "begins", begins, shop, 0);
-    offer(choices, world->weather.rogue_calls / 20000, "raves", raves, shop, 0);
+    bool free = buying < BUYING_MAX && customers_free(world) > 0;
+    offer(choices, free ? 150 : 3, "begins", begins, shop, 0);
+    offer(choices, world->weather.rogue_calls / 10000, "raves", raves, shop, 0);
 }

@@ -311,7 +311,9 @@ static void connection_found(void *subject, int64_t argument UNUSED)
     struct world *world = world_of(store);
     uncertain_decide(store, chance_below(&world->chance, 2) == 0);
     world->database.instance_epoch++;
-    store->offset_ms = world->server_ms;
+    if (!store->clock_known)
+        store->offset_ms = world->server_ms;
+    store->clock_known = true; /* later jumps of the server's clock do not matter */
     store->up = true;
     trace_add("postgres found", NULL, world->database.instance_epoch, 0);
     uncertain_settle(store);
@@ -319,12 +321,6 @@ static void connection_found(void *subject, int64_t argument UNUSED)
         return;
     store->ready = true;
     store->gateway->store_handlers.ready(store->gateway->broker);
-}
-
-static void heartbeat(void *subject, int64_t argument UNUSED)
-{
-    struct store *store = subject;
-    store->offset_ms = world_of(store)->server_ms;
 }
 
 static void queue_refused(void *subject, int64_t argument UNUSED)
@@ -358,14 +354,12 @@ void store_sim_offer(struct store *store, struct choices *choices)
         offer(choices, 2000, "commit", commit_happens, store, 0);
     if (store->flight && store->flight->committed)
         offer(choices, 2000, "answers", answers_deliver, store, 0);
-    if (store->offset_ms != world->server_ms)
-        offer(choices, 100, "heartbeat", heartbeat, store, 0);
     if (world->calm)
         return;
     unsigned busy = store->flight ? 20 : 1; /* losses in the middle of a commit are the point */
     offer(choices, weather->store_lost * busy, "postgres lost", connection_lost, store,
           chance_between(&world->chance, 0, 3) == 0 ? 30000 : 200);
-    if (store->queue)
+    if (store->queue && broker_ready(store->gateway->broker))
         offer(choices, weather->store_full, "store full", queue_refused, store, 0);
 }
 

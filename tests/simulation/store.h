@@ -15,6 +15,7 @@ struct store {
     bool taking; /* settles what was uncertain: accepted, but not ready */
     struct operation *queue, *flight, *uncertain, *rejected, *outcomes;
     size_t pending;
+    bool clock_known;
     int64_t offset_ms, away_ms, back_at_ms;
 };
 
