@@ -128,10 +128,10 @@ class Integrator:
     api: calls with the API key; basic: calls with user and password. server: an IntegratorServer. secret: whsec_...
     """
 
-    def __init__(self, ctl, gateway, ca, name, *arguments):
+    def __init__(self, ctl, gateway, ca, name, *arguments, server=None):
         self.ctl = ctl
         self.name = name
-        self.server = IntegratorServer(ca)
+        self.server = server or IntegratorServer(ca)
         made = ctl.json("integrator", "add", name, "--callback-url", self.server.url, "--callback-ca", ca.certificate,
                         "--allow-private", "--basic-user", name, "--basic-password", f"pw-{name}", *arguments)
         self.id, self.api_key, self.secret = made["id"], made["api_key"], made["signing_secret"]

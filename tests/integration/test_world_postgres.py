@@ -9,7 +9,7 @@ import pytest
 
 from vendgate.database import Cluster
 from vendgate.gateway import Gateway
-from vendgate.load import Links, Load
+from vendgate.load import Links, Load, running
 from vendgate.places import released
 from vendgate.server import Server
 from vendgate.simulator import Simulator
@@ -19,7 +19,7 @@ from vendgate.waiting import wait_until
 AWAY = 3  # seconds that an outage lasts
 SETTINGS = {"timers.query_every": "1s", "timers.payment": "10s", "store.statement_timeout": "1s",
             "store.connect_timeout": "1s", "api.request_time": "1s", "timers.lock_ack": "1s"}
-MACHINES = 6
+MACHINES, PROBED = 6, 2
 CONNECTIONS = 20
 
 
@@ -76,7 +76,8 @@ def load(gateway, shop, ctl, ca, enrolled, tmp_path_factory):
         shop.grant(vm_id)
     simulator = Simulator(gateway, machines, folder / "vendsim", "--select-after-ms", 50, "--vend-ms", 50).start()
     wait_until(lambda: gateway.metric("vendgate_machine_connections", phase="online") == MACHINES, 20, "all are online")
-    yield Load(gateway, shop, simulator, [vm_id for vm_id, _ in machines], folder / "shop.jsonl")
+    vm_ids = [vm_id for vm_id, _ in machines]
+    yield Load(gateway, shop, simulator, vm_ids[PROBED:], vm_ids[:PROBED], folder / "shop.jsonl")
     simulator.stop()
 
 
@@ -93,13 +94,13 @@ def outage(load, measured, at_least=5):
     In between every call (`at_least` so many) is refused as a lack of storage, and no machine's connection ends.
     """
     links = Links(load.gateway)
-    with load.running():
+    with running(load):
         moments = Outage()
         yield moments
-        load.database.close()  # ours went with the others
+        load.gateway.database.close()  # ours went with the others
         measured(load.recovered(moments.ended))
-        answers, refused = load.refusals(moments.gone, moments.over)
-        assert len(answers) == len(refused) >= at_least, answers
+        answers = load.answers(moments.gone, moments.over)
+        assert len(answers) >= at_least and answers == load.refusals(moments.gone, moments.over), answers
         links.assert_same()
 
 
@@ -172,33 +173,33 @@ def end_connections(cursor, database):
 
 def test_refusing_connections_to_the_database(load, server, cluster, measured):
     with outage(load, measured) as moments, superuser(cluster) as cursor:
-        cursor.execute(f'ALTER DATABASE "{load.database.name}" ALLOW_CONNECTIONS false')
+        cursor.execute(f'ALTER DATABASE "{load.gateway.database.name}" ALLOW_CONNECTIONS false')
         try:
-            end_connections(cursor, load.database)
+            end_connections(cursor, load.gateway.database)
             moments.gone = noticed(load)
             lasts()
             moments.over = time.monotonic()
         finally:
-            cursor.execute(f'ALTER DATABASE "{load.database.name}" ALLOW_CONNECTIONS true')
-        moments.ended = server.wait_accepting(load.database)
+            cursor.execute(f'ALTER DATABASE "{load.gateway.database.name}" ALLOW_CONNECTIONS true')
+        moments.ended = server.wait_accepting(load.gateway.database)
 
 
 def test_refusing_clients_by_its_configuration(load, server, cluster, measured):
     hba = server.data / "pg_hba.conf"
     before = hba.read_text()
     with outage(load, measured) as moments, superuser(cluster) as cursor:
-        hba.write_text(f"local {load.database.name} all reject\n" + before)
+        hba.write_text(f"local {load.gateway.database.name} all reject\n" + before)
         try:
             cursor.execute("SELECT pg_reload_conf()")
-            wait_until(lambda: not server.accepts(load.database), 5, "clients are refused")
-            end_connections(cursor, load.database)
+            wait_until(lambda: not server.accepts(load.gateway.database), 5, "clients are refused")
+            end_connections(cursor, load.gateway.database)
             moments.gone = noticed(load)
             lasts()
             moments.over = time.monotonic()
         finally:
             hba.write_text(before)
             cursor.execute("SELECT pg_reload_conf()")
-        moments.ended = server.wait_accepting(load.database)
+        moments.ended = server.wait_accepting(load.gateway.database)
 
 
 def hog(cluster):
@@ -216,7 +217,7 @@ def test_out_of_connections(load, server, cluster, measured):
         hogs = hog(cluster)
         try:
             while True:  # until none of the gateway's was quicker than we
-                ended, taken = end_connections(cursor, load.database), hog(cluster)
+                ended, taken = end_connections(cursor, load.gateway.database), hog(cluster)
                 hogs += taken
                 if ended == 0 and not taken:
                     break
@@ -226,7 +227,7 @@ def test_out_of_connections(load, server, cluster, measured):
         finally:
             for connection in hogs:
                 connection.close()
-        moments.ended = server.wait_accepting(load.database)
+        moments.ended = server.wait_accepting(load.gateway.database)
 
 
 @contextlib.contextmanager
@@ -235,16 +236,16 @@ def full_disk(load, measured, disk):
     if not disk.usable:
         pytest.skip("a small disk cannot be mounted here: needs root's right to mount")
     links = Links(load.gateway)
-    with load.running():
+    with running(load):
         disk.fill()
         began = time.monotonic()
-        wait_until(lambda: load.refusals(began, time.monotonic())[1], 15, "calls are refused")
+        wait_until(lambda: load.refusals(began, time.monotonic()), 15, "calls are refused")
         lasts()
         over = time.monotonic()
         yield
         measured(load.recovered(time.monotonic()))
-        answers, refused = load.refusals(began, over)
-        assert refused and all(heard in refused or heard.answer.success for heard in answers), answers
+        refused = load.refusals(began, over)
+        assert all(heard in refused or heard.answer.success for heard in load.answers(began, over))
         links.assert_same()
 
 

@@ -7,42 +7,34 @@ from .prober import Prober
 from .reconcile import Reconciliation
 from .waiting import wait_until
 
-WITHIN = 1.0  # the service is back so soon after the cause has ended
+WITHIN = 1.0  # seconds: the service is back so soon after the cause has ended
 
 
 class Load:
-    """One integrator buys at `vm_ids`, machines of `simulator`; at the last two a Prober locks and unlocks.
+    """One integrator buys at `vm_ids`, machines of `simulator`; at those of `probed` a Prober locks and unlocks.
 
-    with load.running(): all of it is under way at the start of the block; at its end it is stopped and reconciled.
-    The database, the simulator and `log`, the integrator's callbacks, may be those of earlier loads.
+    `log` keeps the integrator's callbacks; it, the database and the simulator may have served earlier loads.
     """
 
-    def __init__(self, gateway, integrator, simulator, vm_ids, log):
+    def __init__(self, gateway, integrator, simulator, vm_ids, probed, log):
         self.gateway, self.integrator, self.simulator, self.log = gateway, integrator, simulator, log
-        self.database = gateway.database
-        self._buying_at, self._probing_at = vm_ids[:-2], vm_ids[-2:]
+        self._vm_ids, self._probed = vm_ids, probed
         self.buyer, self.probers = None, []
 
-    @contextlib.contextmanager
-    def running(self):
-        pid = self.gateway.process.pid
-        self.buyer = Buyer(self.integrator, self._buying_at, self.log, surcharge=7)
-        self.probers = [Prober(self.integrator, vm_id) for vm_id in self._probing_at]
-        try:
-            began = time.monotonic()
-            self.wait_bought(len(self._buying_at))
-            wait_until(lambda: all(prober.served(began) for prober in self.probers), 20, "locks are accepted")
-            yield self
-            self.wait_bought(len(self._buying_at))
-        finally:
-            for worker in (*self.probers, self.buyer):
-                worker.stop()
-        assert self.gateway.process.pid == pid and self.gateway.running(), "nobody has restarted the gateway"
-        self._reconcile()
+    def start(self):
+        began = time.monotonic()
+        self.buyer = Buyer(self.integrator, self._vm_ids, self.log, surcharge=7)
+        self.probers = [Prober(self.integrator, vm_id) for vm_id in self._probed]
+        self.wait_bought()
+        self.recovered(began)
 
-    def wait_bought(self, count, timeout=30):
-        """So many further purchases end in goods."""
-        wanted = self.buyer.vended() + count
+    def stop(self):
+        for worker in (*self.probers, self.buyer):
+            worker.stop()
+
+    def wait_bought(self, count=None, timeout=30):
+        """So many further purchases (one a machine) end in goods."""
+        wanted = self.buyer.vended() + (count or len(self._vm_ids))
         wait_until(lambda: self.buyer.vended() >= wanted or self.errors(), timeout, f"{count} purchases")
 
     def errors(self):
@@ -55,24 +47,52 @@ class Load:
         assert not self.errors()
         return max(prober.served(ended).at - ended for prober in self.probers)
 
+    def answers(self, since, until):
+        """What was asked and answered in this time."""
+        return [heard for prober in self.probers for heard in prober.between(since, until)]
+
     def refusals(self, since, until):
-        """What was answered 503 in this time; each asks for a retry and says when."""
-        answers = [heard for prober in self.probers for heard in prober.between(since, until)]
-        refused = [heard for heard in answers if heard.answer.status == 503]
+        """Those answered 503: each names a reason, asks for a retry and says when."""
+        refused = [heard for heard in self.answers(since, until) if heard.answer.status == 503]
         for heard in refused:
             assert heard.answer.code in ("STORE_UNAVAILABLE", "OUTCOME_UNKNOWN"), heard
             assert heard.answer.action == "retry" and int(heard.answer.headers["Retry-After"]) > 0, heard
-        return answers, refused
+        return refused
 
-    def _reconcile(self):
-        assert not self.errors()
-        wait_until(lambda: self.database.value("SELECT count(*) FROM txn WHERE live") == 0, 60, "every one has ended")
-        wait_until(lambda: self.database.value("SELECT count(*) FROM callback_queue") == 0, 30, "every callback told")
-        result = Reconciliation(self.database, self.simulator.state, {self.integrator.name: self.log})
-        assert not result.differences, "\n".join(result.differences)
-        denied = [ref for prober in self.probers for ref in prober.denied]
-        kept = self.database.rows("SELECT ref FROM txn WHERE ref = ANY(%s)", denied)
-        assert not kept, f"told that nothing was stored, but it was: {kept}"
+    def denied(self):
+        """The refs that were only ever told that nothing can be stored."""
+        return [ref for prober in self.probers for ref in prober.denied]
+
+
+@contextlib.contextmanager
+def running(*loads):
+    """All of them are under way at the start of the block, go on through it, and are reconciled at its end."""
+    gateway = loads[0].gateway
+    pid = gateway.process.pid
+    try:
+        for load in loads:
+            load.start()
+        yield
+        for load in loads:
+            load.wait_bought()
+    finally:
+        for load in loads:
+            load.stop()
+    assert gateway.running() and gateway.process.pid == pid, "nobody has restarted the gateway"
+    assert not [error for load in loads for error in load.errors()]
+    reconcile(loads)
+
+
+def reconcile(loads):
+    """Nothing is under way any more: everybody's records agree, and what was denied is not on disk."""
+    database, simulator = loads[0].gateway.database, loads[0].simulator
+    wait_until(lambda: database.value("SELECT count(*) FROM txn WHERE live") == 0, 60, "every purchase has ended")
+    wait_until(lambda: database.value("SELECT count(*) FROM callback_queue") == 0, 60, "every callback is told")
+    result = Reconciliation(database, simulator.state, {load.integrator.name: load.log for load in loads})
+    assert not result.differences, "\n".join(result.differences)
+    denied = [ref for load in loads for ref in load.denied()]
+    kept = database.rows("SELECT ref FROM txn WHERE ref = ANY(%s)", denied)
+    assert not kept, f"told that nothing was stored, but it was: {kept}"
 
 
 class Links:
