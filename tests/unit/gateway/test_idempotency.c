@@ -163,6 +163,19 @@ START_TEST(each_integrator_has_keys_of_its_own)
 }
 END_TEST
 
+START_TEST(also_while_another_integrators_call_is_under_way)
+{
+    int of_ada = call_lock(UNDER("k-1"));
+    wait_for_call(of_ada);
+    int of_bob = call_lock("X-API-Key: key-of-bob\r\n" JSON_TYPE "Idempotency-Key: k-1\r\n");
+    wait_for_call(of_bob);
+    answer(true, REASON_NONE, 60);
+    answer(false, REASON_MACHINE_UNKNOWN, -1);
+    hear_and_close(of_ada, "HTTP/1.1 200 ", LOCKED, false);
+    hear_and_close(of_bob, "HTTP/1.1 200 ", "MACHINE_UNKNOWN", false);
+}
+END_TEST
+
 #define FIFTY_ "12345678901234567890123456789012345678901234567890"
 #define TWO_HUNDRED_FIFTY FIFTY_ FIFTY_ FIFTY_ FIFTY_ FIFTY_
 
@@ -496,6 +509,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, also_when_both_come_before_the_store_has_answered);
     tcase_add_test(tests, a_repeat_beside_another_call_gets_its_answer_all_the_same);
     tcase_add_test(tests, each_integrator_has_keys_of_its_own);
+    tcase_add_test(tests, also_while_another_integrators_call_is_under_way);
     tcase_add_loop_test(tests, what_cannot_be_a_key_is_refused, 0, ARRAY_SIZE(NO_KEYS));
     tcase_add_test(tests, a_key_may_have_255_bytes_and_blanks);
     tcase_add_test(tests, copies_that_come_at_once_run_once_and_all_get_the_answer);
