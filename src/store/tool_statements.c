@@ -205,11 +205,19 @@ static const struct tool_statement STATEMENTS[] = {
      "t.txn_id"
      "      AND e.actor = 'machine' ORDER BY e.event_id DESC LIMIT 1) w ON true"
      " WHERE t.live AND t.state = 'IN_DOUBT' ORDER BY t.paid_at"},
-    {"adjustment_list", 0,
+    /* whether only those that nobody has settled */
+    {"adjustment_list", 1,
      "SELECT a.adjustment_id AS adjustment, a.at, i.name AS integrator, t.ref, t.vm_id, t.amount, "
-     "a.outcome, a.says"
+     "a.outcome, a.says,"
+     "       s.at AS settled_at, s.settled_by, s.because"
      "  FROM txn_adjustment a JOIN txn t USING (txn_id) JOIN integrator i USING (integrator_id)"
-     " ORDER BY a.adjustment_id"},
+     "  LEFT JOIN txn_settlement s USING (adjustment_id)"
+     " WHERE NOT ($1::boolean AND s.adjustment_id IS NOT NULL) ORDER BY a.adjustment_id"},
+    /* number, because */
+    {"adjustment_settle", 2,
+     "INSERT INTO txn_settlement (adjustment_id, because)"
+     " SELECT adjustment_id, $2 FROM txn_adjustment WHERE adjustment_id = $1::bigint"
+     " RETURNING adjustment_id AS adjustment, at AS settled_at, settled_by, because"},
     {"callback_list", 0, "SELECT * FROM callback_waiting ORDER BY callback_id"},
     {"instance_list", 0,
      "SELECT instance_id AS id, name, epoch, epoch_at, heartbeat_at, now() - heartbeat_at < "
@@ -253,6 +261,8 @@ static const struct {
     {"machine_group_doubt_policy_check",
      "a doubt policy is refund, capture or hold (or `none` with `group set`)"},
     {"machine_price_max_check", "--price-max is 0 (no limit) or more"},
+    {"txn_settlement_pkey", "this adjustment is settled already"},
+    {"txn_settlement_because", "--because is 1 to 200 characters, not only blanks"},
     {"machine_pkey", "this machine exists already"},
     {"machine_vm_id_form", "a vm_id is 1 to 64 of A-Z a-z 0-9 . _ -"},
     {"machine_credential_unique", "this key or token is registered already"},

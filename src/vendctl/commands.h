@@ -51,6 +51,7 @@ int command_txn_show(struct invocation *invocation);
 int command_txn_list(struct invocation *invocation);
 int command_doubt_list(struct invocation *invocation);
 int command_adjustment_list(struct invocation *invocation);
+int command_adjustment_settle(struct invocation *invocation);
 int command_callbacks(struct invocation *invocation);
 
 /* live.c */

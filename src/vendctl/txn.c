@@ -110,8 +110,19 @@ int command_doubt_list(struct invocation *invocation)
 
 int command_adjustment_list(struct invocation *invocation)
 {
+    const char *const parameters[] = {invocation_flag(invocation, "open") ? "t" : "f"};
     return invocation_finish_rows(invocation,
-                                  invocation_query(invocation, "adjustment_list", NULL, 0));
+                                  invocation_query(invocation, "adjustment_list", parameters, 1));
+}
+
+int command_adjustment_settle(struct invocation *invocation)
+{
+    const char *const parameters[] = {invocation->operands[0],
+                                      invocation_option(invocation, "because")};
+    return invocation_finish_object(
+        invocation,
+        invocation_query_found(invocation, "adjustment_settle", parameters, ARRAY_SIZE(parameters),
+                               "no adjustment of that number: see `adjustment list`"));
 }
 
 int command_callbacks(struct invocation *invocation)

@@ -53,7 +53,7 @@ class Story:
         assert self.shop.api.paid(self.spent, 100).action == "refund"
 
     def paid(self):
-        self.begin("vended").select()
+        self.begin("vended").select(label='Brötchen "7" \\ /')
         self.purchases["vended"].pay(surcharge=25, discount=5)
         self.purchases["vended"].vend()
         failed = self.begin("failed")
@@ -67,6 +67,13 @@ class Story:
         late.pay()
         late.vend()
         late.machine.dispensed(approval=late.row()["approval"])
+        strict = self.begin("strict", self._make_integrator(self.gateway, "--strict-codes"))
+        strict.machine.vend = None
+        strict.select()
+        strict.pay()
+        strict.wait_state("VENDING")
+        strict.machine.not_dispensed(code=206)
+        assert strict.vend().body["code"] == "5" and strict.row()["outcome_code"] == 206
         doubted = self.begin("doubted")
         doubted.machine.vend = None
         doubted.select()

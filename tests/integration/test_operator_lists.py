@@ -51,6 +51,21 @@ def test_evidence_that_came_too_late_is_listed_and_shown_with_its_purchase(ctl, 
     assert "says=dispensed" in ctl.run("txn", "show", purchase.ref).stdout
 
 
+def test_late_evidence_is_open_until_somebody_has_settled_it(ctl, shop, machine):
+    machine.vend = "not_dispensed"
+    purchase = Purchase(shop, machine)
+    purchase.buy()
+    machine.dispensed(approval=purchase.row()["approval"])
+    number = one(ctl.json("adjustment", "list", "--open"), purchase.ref)["adjustment"]
+    settled = ctl.json("adjustment", "settle", number, "--because", "invoiced with March")
+    assert settled["because"] == "invoiced with March" and settled["settled_by"] and settled["settled_at"]
+    assert purchase.ref not in ctl.run("adjustment", "list", "--open").stdout
+    assert one(ctl.json("adjustment", "list"), purchase.ref)["because"] == "invoiced with March"
+    assert "settled already" in ctl.run("adjustment", "settle", number, "--because", "again", check=False).stderr
+    assert "not only blanks" in ctl.run("adjustment", "settle", number, "--because", " ", check=False).stderr
+    assert "no adjustment" in ctl.run("adjustment", "settle", 999, "--because", "x", check=False).stderr
+
+
 def test_refs_that_follow_each_other_are_shown_with_each_other(ctl, gateway, make_integrator, make_machine):
     shop = make_integrator(gateway, "--allow-rename")
     first = Purchase(shop, make_machine(gateway, shop))
