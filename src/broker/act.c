@@ -140,6 +140,7 @@ void act_alert(const struct machine *machine, const struct txn_record *txn, cons
 
 static void policy_apply(struct live *live)
 {
+    live->interrupted = true;
     live->expiring = true;
     live->expiring_until_ms = 0; /* at once */
     doubt_policy_apply(live->machine);

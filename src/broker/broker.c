@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#define SWEEP_MS 1000
+
 const struct metric_def BROKER_STEPS = {
     .name = "vendgate_transaction_events_total",
     .kind = METRIC_COUNTER,
@@ -70,6 +72,17 @@ static void due(void *arg)
         drain_check(broker);
 }
 
+/* Once a second: what no other event would bring to an end. */
+static void sweep(void *arg)
+{
+    struct broker *broker = arg;
+    calls_sweep(broker);
+    recovery_begin(broker); /* a reading of it may have failed though the store is there */
+    if (fleet_directory_stale(broker->directory) && store_ready(broker->store))
+        fleet_directory_refresh(broker->directory, NULL);
+    timer_start(broker->sweep, SWEEP_MS);
+}
+
 struct broker *broker_new(uv_loop_t *loop, const struct broker_options *options,
                           struct metrics *metrics)
 {
@@ -78,7 +91,7 @@ struct broker *broker_new(uv_loop_t *loop, const struct broker_options *options,
     broker->options = *options;
     broker->metrics = metrics;
     broker->due_timer = timer_new(loop, due, broker);
-    broker->sweep = timer_new(loop, calls_sweep, broker);
+    broker->sweep = timer_new(loop, sweep, broker);
     static const struct metric_def *const DEFS[] = {
         &BROKER_STEPS, &BROKER_UNEXPECTED, &BROKER_ALERTS, &BROKER_ANSWERS, &BROKER_OUTCOMES,
         &LIVE,         &DOUBT_AGE,         &ONLINE};
@@ -96,7 +109,7 @@ void broker_bind(struct broker *broker, const struct broker_parts *parts)
     broker->directory = parts->directory;
     broker->link = parts->link;
     broker->outbound = parts->outbound;
-    calls_sweep(broker);
+    timer_start(broker->sweep, SWEEP_MS);
 }
 
 bool broker_ready(const struct broker *broker)

@@ -55,6 +55,7 @@ struct call *call_new(struct broker *broker, enum call_kind kind, int64_t integr
 bool call_admit(struct call *call);
 /* Into the machine's mailbox, or refused when that is full. */
 void call_post(struct machine *machine, struct call *call);
-void calls_sweep(void *broker);
+/* Answers those over their deadline. */
+void calls_sweep(struct broker *broker);
 
 #endif

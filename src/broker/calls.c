@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SWEEP_MS 1000
 #define LOOKUP_TRIES_MAX 3
 
 static const char *const CALL_NAMES[] = {
@@ -67,9 +66,8 @@ void call_refuse_later(struct call *call, enum reason reason)
     due_schedule(call->broker, 0);
 }
 
-void calls_sweep(void *arg)
+void calls_sweep(struct broker *broker)
 {
-    struct broker *broker = arg;
     int64_t now = clock_monotonic_ms();
     struct call *call, *next;
     DL_FOREACH_SAFE (broker->calls, call, next) {
@@ -79,7 +77,6 @@ void calls_sweep(void *arg)
             .reason = REASON_OUTCOME_UNKNOWN, .action = ACTION_RETRY, .timeout_s = -1};
         call_tell(call, &answer); /* its step goes on; the object goes when that ends */
     }
-    timer_start(broker->sweep, SWEEP_MS);
 }
 
 struct call *call_new(struct broker *broker, enum call_kind kind, int64_t integrator_id,

@@ -25,8 +25,9 @@ struct live {
     int64_t expiring_until_ms;      /* monotonic */
     char query_id[COMMAND_ID_SIZE]; /* of the last query; empty: none was sent */
     bool heard;                     /* an event came since the last query */
-    bool needs_person;              /* an unreadable event named its approval: only hold */
-    bool deadline_moved;            /* here, but not on disk yet: the next step or note writes it */
+    bool interrupted;      /* the machine has said that nobody can know: the policy was applied */
+    bool needs_person;     /* an unreadable event named its approval: only hold */
+    bool deadline_moved;   /* here, but not on disk yet: the next step or note writes it */
     bool approve_received; /* the last approve was PUBACKed or never left: it may be sent anew */
     bool recovered;        /* lived before this start: its deadlines wait for the recovery grace */
     UT_hash_handle hh;     /* broker->lives by key */

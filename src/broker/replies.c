@@ -94,6 +94,10 @@ static void approval_reply(struct machine *machine, const struct machine_reply *
         else
             doubt_policy_apply(machine); /* asked after the deadline, and no wiser */
     }
+    if (event == TXN_INTERRUPTED_ON_BUS && live->interrupted) {
+        input_done(machine, STORE_APPLIED); /* said before; the policy holds it for a person */
+        return;
+    }
     if (event == TXN_EVENT_NONE) {
         log_warning("reply_without_state", LOG_TEXT("vm", machine->vm_id),
                     LOG_TEXT("op", machine_op_name(reply->op)), LOG_INT("txn", live->txn.id));

@@ -19,6 +19,7 @@ struct fleet_directory {
     struct machines *incoming; /* being filled by a full reread; NULL: none is under way */
     bool loaded;
     bool again;    /* a full reread was asked for while one was under way */
+    bool stale;    /* a reading failed: what is here may be old */
     bool freed;    /* the owner let go; the last answer frees */
     size_t asking; /* answers still to come */
 };
@@ -96,6 +97,7 @@ static void on_all_row(void *arg, enum store_outcome outcome, const struct store
         /* What was known stays in force. The store tells when it is ready again, and then
          * everything is asked for anew. */
         machines_free(&directory->incoming);
+        directory->stale = true;
         log_warning("directory_not_read", LOG_INT("outcome", outcome));
     }
     if (directory->again && outcome != STORE_UNAVAILABLE)
@@ -110,6 +112,7 @@ static void refresh_all(struct fleet_directory *directory)
         return;
     }
     directory->incoming = machines_new();
+    directory->stale = false;
     directory->asking++;
     store_machine_load(directory->store, NULL, on_all_row, directory);
 }
@@ -133,8 +136,10 @@ static void on_one_row(void *arg, enum store_outcome outcome, const struct store
         return;
     }
     struct fleet_directory *directory = reread->directory;
-    if (outcome != STORE_APPLIED)
+    if (outcome != STORE_APPLIED) {
+        directory->stale = true;
         log_warning("machine_not_read", LOG_TEXT("vm", reread->vm_id), LOG_INT("outcome", outcome));
+    }
     if (!end_asking(directory) && outcome == STORE_APPLIED && !reread->found)
         machines_drop(directory->machines, reread->vm_id);
     free(reread);
@@ -155,6 +160,11 @@ void fleet_directory_refresh(struct fleet_directory *directory, const char *vm_i
         refresh_one(directory, vm_id);
     else
         refresh_all(directory);
+}
+
+bool fleet_directory_stale(const struct fleet_directory *directory)
+{
+    return directory->stale;
 }
 
 bool fleet_directory_loaded(const struct fleet_directory *directory)

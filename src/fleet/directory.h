@@ -39,6 +39,8 @@ struct fleet_directory *fleet_directory_new(struct store *store,
                                             void *arg);
 /* Reads all machines (vm_id NULL) or one again. */
 void fleet_directory_refresh(struct fleet_directory *directory, const char *vm_id);
+/* A reading failed, and none has begun since: whoever looks after it refreshes it. */
+bool fleet_directory_stale(const struct fleet_directory *directory);
 bool fleet_directory_loaded(const struct fleet_directory *directory);
 /* Borrowed until the next turn of the loop; NULL: no such machine. */
 const struct fleet_machine *fleet_directory_find(const struct fleet_directory *directory,

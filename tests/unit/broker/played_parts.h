@@ -41,6 +41,11 @@ void people_refresh(struct people *people UNUSED, const char *what UNUSED, const
     played.refreshed_people++;
 }
 
+bool fleet_directory_stale(const struct fleet_directory *directory UNUSED)
+{
+    return false;
+}
+
 bool people_loaded(const struct people *people UNUSED)
 {
     return !played.people_missing;
