@@ -229,6 +229,7 @@ START_TEST(keys_for_a_machine_that_is_away_are_not_kept)
 {
     static const int64_t KEY = 4;
     locked("A");
+    played.broker->options.offline_grace_ms = 60000;
     go(1, LINK_DOWN_RESET);
     press_at("vm", "A", &KEY, 1);
     ck_assert_int_eq(told.reason, REASON_MACHINE_OFFLINE);

@@ -76,6 +76,7 @@ END_TEST
 START_TEST(a_machine_that_is_away_is_not_paid_and_one_that_is_coming_soon_is)
 {
     chosen();
+    played.broker->options.offline_grace_ms = 60000;
     go(1, LINK_DOWN_RESET);
     pay("A", 150);
     ck_assert_int_eq(told.reason, REASON_MACHINE_OFFLINE);

@@ -118,6 +118,7 @@ END_TEST
 START_TEST(deadlines_of_what_was_paid_wait_for_the_machine_after_a_start)
 {
     played.broker->options.recovery_grace_ms = 5000;
+    played.broker->options.offline_grace_ms = 60000;
     row_in(TXN_PAID, TXN_TIMER_VEND, -1000); /* passed while nobody was there */
     start();
     answer_all();
