@@ -1,7 +1,8 @@
 /* table.c - prints the production step table and its guards as Promela, for the model to include.
  *
  * So the model checker walks the very table that the daemon obeys: txn_step(), txn_judge_evidence()
- * and txn_timer_event() are called for every input, and nothing of them is written a second time. */
+ * and txn_timer_event() are called for every input, and nothing of them is written a second time.
+ */
 #include "base/macros.h"
 #include "txn/judge.h"
 #include "txn/step.h"
@@ -13,13 +14,20 @@ static const struct {
     unsigned action;
     const char *name;
 } ACTIONS[] = {
-    {TXN_SEND_LOCK, "SEND_LOCK"},           {TXN_SEND_KEYS, "SEND_KEYS"},
-    {TXN_SEND_APPROVE, "SEND_APPROVE"},     {TXN_SEND_RELEASE, "SEND_RELEASE"},
-    {TXN_SEND_QUERY, "SEND_QUERY"},         {TXN_CALL_REQUEST, "CALL_REQUEST"},
-    {TXN_CALL_VEND, "CALL_VEND"},           {TXN_CALL_UNLOCK, "CALL_UNLOCK"},
-    {TXN_CANCEL_REQUEST, "CANCEL_REQUEST"}, {TXN_ANSWER_LOCK_OK, "ANSWER_LOCK_OK"},
-    {TXN_ANSWER_LOCK_NO, "ANSWER_LOCK_NO"}, {TXN_ALERT, "ALERT"},
-    {TXN_ADJUST, "ADJUST"},                 {TXN_NEXT_ROW, "NEXT_ROW"},
+    {TXN_SEND_LOCK, "SEND_LOCK"},
+    {TXN_SEND_KEYS, "SEND_KEYS"},
+    {TXN_SEND_APPROVE, "SEND_APPROVE"},
+    {TXN_SEND_RELEASE, "SEND_RELEASE"},
+    {TXN_SEND_QUERY, "SEND_QUERY"},
+    {TXN_CALL_REQUEST, "CALL_REQUEST"},
+    {TXN_CALL_VEND, "CALL_VEND"},
+    {TXN_CALL_UNLOCK, "CALL_UNLOCK"},
+    {TXN_CANCEL_REQUEST, "CANCEL_REQUEST"},
+    {TXN_ANSWER_LOCK_OK, "ANSWER_LOCK_OK"},
+    {TXN_ANSWER_LOCK_NO, "ANSWER_LOCK_NO"},
+    {TXN_ALERT, "ALERT"},
+    {TXN_ADJUST, "ADJUST"},
+    {TXN_NEXT_ROW, "NEXT_ROW"},
     {TXN_APPLY_POLICY, "APPLY_POLICY"},
 };
 
