@@ -1,5 +1,5 @@
-"""What an operator does by hand: decides an outcome that stays unknown, frees a machine; and how the policy of a
-machine's group comes before the integrator's."""
+"""An operator's verdict on an outcome that stays unknown: it is told once, stands for ever, and the machine's own later
+word is noted beside it."""
 import pytest
 
 from vendgate.purchase import Purchase
@@ -25,13 +25,16 @@ def doubted(shop, machine):
     return made
 
 
-def operate(gateway, *arguments, check=True):
-    return gateway.ctl(*arguments, check=check)
+@pytest.fixture
+def judge(ctl, gateway, doubted):
+    """judge(outcome, because): vendctl's verdict on `doubted`; the completed process."""
+    return lambda outcome, because="looked": ctl.run("txn", "verdict", doubted.shop.name, doubted.ref, outcome, "--because",
+                                                     because, "--admin-socket", gateway.admin_socket, check=False)
 
 
 @pytest.mark.parametrize("outcome, state, success", [("vended", "VENDED", True), ("failed", "FAILED", False)])
-def test_a_verdict_ends_the_doubt_and_names_who_gave_it(gateway, doubted, outcome, state, success):
-    operate(gateway, "txn", "verdict", doubted.shop.name, doubted.ref, outcome, "--because", "looked at the camera")
+def test_a_verdict_ends_the_doubt_and_names_who_gave_it(judge, doubted, outcome, state, success):
+    assert judge(outcome, "looked at the camera").returncode == 0
     told = doubted.vend().body
     assert told["success"] is success and told["code"] == ("" if success else "203")
     assert doubted.wait_state(state)["closed_by"] == f"verdict_{outcome}"
@@ -39,19 +42,19 @@ def test_a_verdict_ends_the_doubt_and_names_who_gave_it(gateway, doubted, outcom
                                  " AND e.event LIKE 'verdict%%'", doubted.ref)
     assert row["actor"] == "operator"
     assert row["evidence"]["because"] == "looked at the camera" and row["evidence"]["operator"]
-    operate(gateway, "txn", "verdict", doubted.shop.name, doubted.ref, outcome, "--because", "once more")
+    assert judge(outcome, "once more").returncode == 0
     assert len(doubted.finals()) == 1
 
 
-def test_a_verdict_cannot_be_turned_round(gateway, doubted):
-    operate(gateway, "txn", "verdict", doubted.shop.name, doubted.ref, "failed", "--because", "empty tray")
-    refused = operate(gateway, "txn", "verdict", doubted.shop.name, doubted.ref, "vended", "--because", "x", check=False)
+def test_a_verdict_cannot_be_turned_round(judge, doubted):
+    assert judge("failed").returncode == 0
+    refused = judge("vended")
     assert refused.returncode != 0 and "ALREADY_CLOSED" in refused.stderr
     assert doubted.state() == "FAILED"
 
 
-def test_a_verdict_against_the_machines_later_word_becomes_an_adjustment(gateway, doubted):
-    operate(gateway, "txn", "verdict", doubted.shop.name, doubted.ref, "failed", "--because", "empty tray")
+def test_a_verdict_against_the_machines_later_word_becomes_an_adjustment(judge, doubted):
+    assert judge("failed").returncode == 0
     doubted.vend()
     doubted.machine.connect()
     doubted.machine.dispensed()
@@ -60,27 +63,3 @@ def test_a_verdict_against_the_machines_later_word_becomes_an_adjustment(gateway
     assert doubted.state() == "FAILED" and len(doubted.finals()) == 1
     status = doubted.api.call("/ext/txn_status", {"txnRef": doubted.ref}).body["transaction"]
     assert [a["says"] for a in status["adjustments"]] == ["dispensed"]
-
-
-def test_a_release_frees_the_machine(gateway, shop, machine):
-    purchase = Purchase(shop, machine)
-    purchase.lock()
-    purchase.select()
-    operate(gateway, "machine", "release", machine.vm_id, "--because", "the display hangs")
-    assert purchase.closed() == "112"
-    purchase.assert_settled_once("CLOSED", motor=0)
-    machine.wait_command("unlock")
-    operate(gateway, "machine", "release", machine.vm_id, "--because", "once more")
-
-
-def test_a_release_is_refused_once_it_is_paid(gateway, doubted):
-    refused = operate(gateway, "machine", "release", doubted.machine.vm_id, "--because", "x", check=False)
-    assert refused.returncode != 0 and "ALREADY_PAID" in refused.stderr
-    assert doubted.state() == "IN_DOUBT"
-
-
-def test_a_verdict_without_a_doubt_is_refused(gateway, shop, machine):
-    purchase = Purchase(shop, machine)
-    purchase.lock()
-    refused = operate(gateway, "txn", "verdict", shop.name, purchase.ref, "failed", "--because", "x", check=False)
-    assert refused.returncode != 0 and "NOT_IN_DOUBT" in refused.stderr
