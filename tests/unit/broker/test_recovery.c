@@ -79,6 +79,20 @@ START_TEST(a_store_that_is_lost_during_the_start_begins_it_again)
 }
 END_TEST
 
+START_TEST(a_read_that_the_database_refuses_at_the_start_is_tried_again)
+{
+    played.store_is_ready = true;
+    played.store.ready(played.broker);
+    answer(STORE_FAILED); /* the rows; the store stays connected */
+    RUN_UNTIL(played.questions);
+    answer(STORE_APPLIED);
+    answer(STORE_FAILED); /* the outbox */
+    RUN_UNTIL(played.questions);
+    answer_all();
+    ck_assert(broker_ready(played.broker));
+}
+END_TEST
+
 START_TEST(a_locked_machine_gets_its_grace_and_is_freed_if_it_stays_away)
 {
     row_in(TXN_LOCKED, TXN_TIMER_SELECTION, 60000);
@@ -412,6 +426,7 @@ static void add_a_start_before_the_store_is_there(Suite *suite)
     tcase_add_checked_fixture(tests, play_open, play_end);
     tcase_add_test(tests, nothing_is_promised_before_everything_is_known);
     tcase_add_test(tests, a_store_that_is_lost_during_the_start_begins_it_again);
+    tcase_add_test(tests, a_read_that_the_database_refuses_at_the_start_is_tried_again);
     tcase_add_test(tests, a_locked_machine_gets_its_grace_and_is_freed_if_it_stays_away);
     tcase_add_test(tests, a_lock_whose_caller_has_gone_with_the_process_is_closed);
     tcase_add_test(tests, a_vend_that_was_under_way_is_unknown);
