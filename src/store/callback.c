@@ -17,7 +17,7 @@ static void loaded(struct operation *operation, enum store_outcome outcome, cons
             .txn_id = row_integer(rows, row, 2),
             .lane = row_integer(rows, row, 3),
             .lane_sequence = row_integer(rows, row, 4),
-            .expires_ms = row_integer(rows, row, 5),
+            .expires_ms = row_time(operation, rows, row, 5),
             .kind = row_text(rows, row, 6),
             .webhook_id = row_text(rows, row, 7),
             .body = row_text(rows, row, 8),
@@ -98,7 +98,7 @@ void store_callback_settle(struct store *store, int64_t callback_id, const char 
 {
     struct operation *operation = operation_new(STATEMENT_CALLBACK_SETTLE, recorded, NULL);
     operation_add_integer(operation, callback_id);
-    operation_add_integer(operation, store_now_ms(store));
+    operation_add_integer(operation, store_now_ms(store) + store->clock_shift_ms);
     operation_add_text(operation, fate);
     queue_outcome(store, operation);
 }

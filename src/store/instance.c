@@ -10,7 +10,8 @@
 
 /* PostgreSQL's time was between what our clock showed before the question and after the answer. A
  * reading that fits is kept, so that times do not jitter with the network. The first one sets
- * store_now_ms(); what PostgreSQL's clock does later only moves the shift. */
+ * store_now_ms(); what PostgreSQL's clock does later only moves the shift,
+ * by which times are translated when they are written and read. */
 static void clock_learn(struct store *store, int64_t server_ms, int64_t before_ms, int64_t after_ms)
 {
     int64_t lowest = server_ms - after_ms, highest = server_ms - before_ms;

@@ -80,6 +80,11 @@ void operation_add_integer_or_null(struct operation *operation, int64_t value, i
         operation_add_integer(operation, value);
 }
 
+void operation_add_time(struct operation *operation, int64_t time_ms)
+{
+    operation_add_integer_or_null(operation, time_ms == 0 ? 0 : time_ms + operation->shift_ms, 0);
+}
+
 void operation_add_bool(struct operation *operation, bool value)
 {
     operation_add_text(operation, value ? "t" : "f");
@@ -177,6 +182,12 @@ const char *row_text(const PGresult *rows, int row, int column)
 int64_t row_integer(const PGresult *rows, int row, int column)
 {
     return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+int64_t row_time(const struct operation *operation, const PGresult *rows, int row, int column)
+{
+    int64_t time_ms = row_integer(rows, row, column);
+    return time_ms == 0 ? 0 : time_ms - operation->shift_ms;
 }
 
 bool row_bool(const PGresult *rows, int row, int column)

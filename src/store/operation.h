@@ -38,6 +38,7 @@ struct operation {
     enum statement probe; /* asks with the same parameters whether it was committed; NONE: it may
                              simply run again */
     struct parameters parameters;
+    int64_t shift_ms; /* PostgreSQL's clock minus store_now_ms(): times are translated by it */
     operation_finish *finish;
     union {
         store_txn_cb *txn;
@@ -74,6 +75,8 @@ void operation_add_null(struct operation *operation);
 void operation_add_integer(struct operation *operation, int64_t value);
 /* NULL instead of `null_value`. */
 void operation_add_integer_or_null(struct operation *operation, int64_t value, int64_t null_value);
+/* A time of store_now_ms(), as one of PostgreSQL's clock; 0: NULL. */
+void operation_add_time(struct operation *operation, int64_t time_ms);
 void operation_add_bool(struct operation *operation, bool value);
 /* NULL is SQL null; a text that is no UTF-8 makes PostgreSQL refuse the statement. */
 void operation_add_text(struct operation *operation, const char *text);
@@ -92,6 +95,8 @@ void operation_array_close(struct operation *operation);
 /* Reading a row: column by column. */
 const char *row_text(const PGresult *rows, int row, int column); /* NULL: SQL null */
 int64_t row_integer(const PGresult *rows, int row, int column);  /* 0: SQL null */
+/* A time of PostgreSQL's clock, as one of store_now_ms(); 0 stays 0. */
+int64_t row_time(const struct operation *operation, const PGresult *rows, int row, int column);
 bool row_bool(const PGresult *rows, int row, int column);
 /* A bigint[] as text; at most `max` are taken. Returns how many. */
 size_t row_integers(const PGresult *rows, int row, int column, int64_t *ret_values, size_t max);

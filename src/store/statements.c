@@ -201,7 +201,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " moved AS (UPDATE txn t SET state = $8, version = $9, balance = $10, request = $11, item = $12, selection = $13,"
         "     price = $14, surcharge = $15, discount = $16, amount = $17, approval = $18, approval_n = $19, journal = $20,"
         "     timer = $21, deadline_at = from_unix_ms($22), lane_sequence = $23, lock_answered = $24, closed_by = $25,"
-        "     outcome_code = $26::integer, paid_at = from_unix_ms($27), last_step = $30, updated_at = now(),"
+        "     outcome_code = $26::integer, paid_at = coalesce(t.paid_at, from_unix_ms($27)), last_step = $30, updated_at = now(),"
         "     keys_n = $52, keys_digest = $53"
         "   FROM owned WHERE t.txn_id = $3 AND t.vm_id = owned.vm_id AND t.version = $9 - 1 AND t.state = $31"
         "   RETURNING t.txn_id, t.version)"),

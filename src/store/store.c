@@ -304,6 +304,7 @@ size_t store_pending(const struct store *store)
 
 void store_queue_step(struct store *store, struct operation *operation)
 {
+    operation->shift_ms = store->clock_shift_ms;
     batcher_queue(store->steps, operation);
 }
 

@@ -39,14 +39,14 @@ static void add_txn(struct operation *operation, const struct txn_record *txn)
 static void add_txn_progress(struct operation *operation, const struct txn_record *txn)
 {
     operation_add_text(operation, txn->timer == TXN_TIMER_NONE ? NULL : txn_timer_name(txn->timer));
-    operation_add_integer_or_null(operation, txn->deadline_ms, 0);
+    operation_add_time(operation, txn->deadline_ms);
     operation_add_integer(operation, txn->lane_sequence);
     operation_add_bool(operation, txn->lock_answered);
     operation_add_text(operation,
                        txn->closed_by == TXN_EVENT_NONE ? NULL : txn_event_name(txn->closed_by));
     operation_add_integer(operation, txn->outcome_code);
-    operation_add_integer_or_null(operation, txn->paid_ms, 0);
-    operation_add_integer_or_null(operation, txn->created_ms, 0);
+    operation_add_time(operation, txn->paid_ms);
+    operation_add_time(operation, txn->created_ms);
 }
 
 static void add_decision(struct operation *operation, const struct store_txn_step *step)
@@ -96,7 +96,7 @@ static void add_callbacks(struct operation *operation, const struct store_txn_st
     ADD_CALLBACKS(step, operation_array_integer(operation, new->lane));
     ADD_CALLBACKS(step, operation_array_integer(operation, new->lane_sequence));
     ADD_CALLBACKS(step, operation_array_text(operation, new->body, new->body_size));
-    ADD_CALLBACKS(step, operation_array_integer(operation, new->expires_ms));
+    ADD_CALLBACKS(step, operation_array_integer(operation, new->expires_ms + operation->shift_ms));
     ADD_CALLBACKS(step, operation_array_bool(operation, new->renames));
 }
 
@@ -145,10 +145,12 @@ static enum statement variant_of(enum statement statement, const struct store_tx
     return statement + (enum statement)(says + calls);
 }
 
-static struct operation *step_new(enum statement statement, const struct store_txn_step *step,
-                                  store_txn_cb *callback, void *arg)
+static struct operation *step_new(const struct store *store, enum statement statement,
+                                  const struct store_txn_step *step, store_txn_cb *callback,
+                                  void *arg)
 {
     struct operation *operation = operation_new(variant_of(statement, step), step_done, arg);
+    operation->shift_ms = store->clock_shift_ms;
     operation->probe = STATEMENT_TXN_PROBE;
     operation->callback.txn = callback;
     add_txn(operation, step->txn);
@@ -164,7 +166,7 @@ static void step_queue(struct store *store, enum statement statement,
                        const struct store_txn_step *step, store_txn_cb *callback, void *arg)
 {
     assert(!step->adjusts || statement == STATEMENT_TXN_NOTE);
-    store_queue_step(store, step_new(statement, step, callback, arg));
+    store_queue_step(store, step_new(store, statement, step, callback, arg));
 }
 
 void store_txn_begin(struct store *store, const struct store_txn_step *step, store_txn_cb *callback,
@@ -187,7 +189,7 @@ void store_txn_succeed(struct store *store, const struct store_txn_step *step,
 {
     assert(step->txn->id == 0 && step->txn->predecessor_id == old->id && !step->adjusts);
     assert(old->id > 0 && old->version > 1 && txn_state_final(old->state));
-    struct operation *operation = step_new(STATEMENT_TXN_SUCCEED, step, callback, arg);
+    struct operation *operation = step_new(store, STATEMENT_TXN_SUCCEED, step, callback, arg);
     operation->probe = STATEMENT_TXN_SUCCEED_PROBE;
     add_former(operation, old, old_from);
     store_queue_step(store, operation);
@@ -229,18 +231,19 @@ static void copy_text(char *ret_text, size_t size, const PGresult *rows, int row
     snprintf(ret_text, size, "%s", PQgetvalue(rows, row, column));
 }
 
-static void read_progress(const PGresult *rows, int row, struct txn_record *ret_txn)
+static void read_progress(const struct operation *operation, const PGresult *rows, int row,
+                          struct txn_record *ret_txn)
 {
     bool known = txn_timer_parse(PQgetvalue(rows, row, 18), &ret_txn->timer);
     assert(known);
-    ret_txn->deadline_ms = row_integer(rows, row, 19);
+    ret_txn->deadline_ms = row_time(operation, rows, row, 19);
     ret_txn->lane_sequence = row_integer(rows, row, 20);
     ret_txn->lock_answered = row_bool(rows, row, 21);
     /* Stays TXN_EVENT_NONE for a name that this program does not know. */
     (void)txn_event_parse(PQgetvalue(rows, row, 22), &ret_txn->closed_by);
     ret_txn->outcome_code = (int)row_integer(rows, row, 23);
-    ret_txn->created_ms = row_integer(rows, row, 24);
-    ret_txn->paid_ms = row_integer(rows, row, 25);
+    ret_txn->created_ms = row_time(operation, rows, row, 24);
+    ret_txn->paid_ms = row_time(operation, rows, row, 25);
     ret_txn->keys_n = row_integer(rows, row, 26);
     ret_txn->keys_digest = row_integer(rows, row, 27);
 }
@@ -254,7 +257,8 @@ static void read_relatives(const PGresult *rows, int row, struct txn_record *ret
 }
 
 /* The order is that of TXN_COLUMNS in statements.c. */
-static void read_txn(const PGresult *rows, int row, struct txn_record *ret_txn)
+static void read_txn(const struct operation *operation, const PGresult *rows, int row,
+                     struct txn_record *ret_txn)
 {
     *ret_txn = (struct txn_record){.id = row_integer(rows, row, 0),
                                    .integrator_id = row_integer(rows, row, 1)};
@@ -275,7 +279,7 @@ static void read_txn(const PGresult *rows, int row, struct txn_record *ret_txn)
     copy_text(ret_txn->approval, sizeof(ret_txn->approval), rows, row, 15);
     ret_txn->approval_n = row_integer(rows, row, 16);
     copy_text(ret_txn->journal, sizeof(ret_txn->journal), rows, row, 17);
-    read_progress(rows, row, ret_txn);
+    read_progress(operation, rows, row, ret_txn);
     read_relatives(rows, row, ret_txn);
 }
 
@@ -284,7 +288,7 @@ static void found(struct operation *operation, enum store_outcome outcome, const
     struct txn_record txn;
     bool any = rows && PQntuples(rows) > 0;
     if (any)
-        read_txn(rows, 0, &txn);
+        read_txn(operation, rows, 0, &txn);
     operation->callback.found(operation->arg, outcome, any ? &txn : NULL);
 }
 
@@ -337,7 +341,7 @@ static void loaded(struct operation *operation, enum store_outcome outcome, cons
 {
     for (int row = 0; rows && row < PQntuples(rows); row++) {
         struct txn_record txn;
-        read_txn(rows, row, &txn);
+        read_txn(operation, rows, row, &txn);
         const struct store_live_row live = {.txn = &txn,
                                             .request_callback_id = row_integer(rows, row, 32),
                                             .unread_evidence = row_bool(rows, row, 33),
