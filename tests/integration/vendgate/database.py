@@ -16,18 +16,16 @@ class Cluster:
     """A cluster made by scripts/cluster that ends with this process, or an existing server.
 
     VENDGATE_TEST_DATABASE_URL names an existing server instead, where the role may create databases; a cluster that
-    is `named` is one of its own nevertheless, for those who break it. `environment` is added to the server's.
+    is `named` is one of its own nevertheless, for those who break it.
     """
 
-    def __init__(self, named=None, environment=None):
+    def __init__(self, named=None):
         self.name = f"{named or 'test'}-{os.getpid()}"
         self.own = bool(named) or "VENDGATE_TEST_DATABASE_URL" not in os.environ
-        self.environment = {**os.environ, **(environment or {})}
         self._numbers = itertools.count(1)
         if self.own:
             command = [str(ROOT / "scripts/cluster"), "start", self.name, "--owner", str(os.getpid())]
-            self.url = subprocess.run(command, check=True, capture_output=True, text=True,
-                                      env=self.environment).stdout.strip()
+            self.url = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         else:
             self.url = os.environ["VENDGATE_TEST_DATABASE_URL"]
         self._made = []

@@ -9,23 +9,30 @@ import psycopg2
 
 from .places import ROOT
 
-_PG_CTL = '. "$0/scripts/lib/common.sh"; . "$0/scripts/lib/cluster.sh"; as_server "$(postgres_program pg_ctl)" "$@"'
+# The first argument are assignments: only what runs as the server's user may see them.
+_PG_CTL = ('. "$0/scripts/lib/common.sh"; . "$0/scripts/lib/cluster.sh"; IFS=" " read -ra more <<<"$1"; shift;'
+           ' as_server env "${more[@]}" "$(postgres_program pg_ctl)" "$@"')
 
 
 class Server:
-    """`data` is its folder. What ends an outage returns the moment (time.monotonic()) when it let clients in again."""
+    """`data` is its folder. What ends an outage returns the moment (time.monotonic()) when it let clients in again.
+
+    `environment` is added to the server's when it is started.
+    """
 
     def __init__(self, cluster):
         self.cluster = cluster
+        self.environment = {}
         with psycopg2.connect(cluster.url) as connection, connection.cursor() as cursor:
             cursor.execute("SHOW data_directory")
             self.data = pathlib.Path(cursor.fetchone()[0])
         connection.close()
 
     def _pg_ctl(self, *arguments, check=True):
-        command = ["bash", "-c", _PG_CTL, str(ROOT), "-D", str(self.data), "-s", *arguments]
+        more = " ".join(f"{name}={value}" for name, value in self.environment.items())
+        command = ["bash", "-c", _PG_CTL, str(ROOT), more, "-D", str(self.data), "-s", *arguments]
         return subprocess.run(command, check=check, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, env=self.cluster.environment, timeout=60)
+                              stderr=subprocess.DEVNULL, timeout=60)
 
     def pid(self):
         """The postmaster's, or None."""
