@@ -89,7 +89,7 @@ static void lock_on_open(struct machine *machine)
     finish_full(machine, &answer);
 }
 
-static enum reason presence_reason(const struct machine *machine, const struct fleet_machine *known)
+static enum reason presence_reason(const struct machine *machine)
 {
     switch (machine->presence) {
     case PRESENCE_ONLINE:
@@ -101,9 +101,7 @@ static enum reason presence_reason(const struct machine *machine, const struct f
     case PRESENCE_ABSENT:
         break;
     }
-    bool elsewhere = machine->owner_epoch == 0 && known->owner_instance != 0 &&
-                     known->owner_instance != store_instance_id(machine->broker->store);
-    return elsewhere ? REASON_MACHINE_NOT_READY : REASON_MACHINE_OFFLINE;
+    return broker_machine_elsewhere(machine) ? REASON_MACHINE_NOT_READY : REASON_MACHINE_OFFLINE;
 }
 
 static bool refused_lately(const struct machine *machine, const struct call *call)
@@ -129,7 +127,7 @@ static enum reason lock_guard(const struct machine *machine, const struct call *
         return REASON_MACHINE_FAULT;
     if (known->max_response_s != 0 && known->max_response_s < MACHINE_RESPONSE_MIN_S)
         return REASON_MACHINE_NOT_READY;
-    return presence_reason(machine, known);
+    return presence_reason(machine);
 }
 
 static void conflict_found(void *arg, enum store_outcome outcome, const struct txn_record *txn)

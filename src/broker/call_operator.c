@@ -110,7 +110,9 @@ void call_release_work(struct machine *machine, struct input *input)
                LOG_TEXT("operator", call->operator), LOG_TEXT("because", call->because));
     open_session_end(machine, true);
     if (!live || txn_state_money(live->txn.state)) {
-        input->reason = live ? REASON_ALREADY_PAID : REASON_NONE;
+        input->reason = live                                ? REASON_ALREADY_PAID
+                        : broker_machine_elsewhere(machine) ? REASON_MACHINE_NOT_READY
+                                                            : REASON_NONE;
         input_done(machine, STORE_APPLIED);
         return;
     }

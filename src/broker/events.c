@@ -21,15 +21,16 @@ void event_store_fill(const struct machine *machine, const struct input *input,
 {
     const struct machine_event *event = &input->event;
     const struct event_sequence *after = input->old ? &machine->sequence : &input->sequence;
+    bool numbered = event->numbered && !input->reused;
     *ret_event = (struct store_machine_event){
         .vm_id = machine->vm_id,
-        .event_epoch = event->numbered ? event->event_epoch : -1,
-        .seq = event->numbered ? event->seq : -1,
+        .event_epoch = numbered ? event->event_epoch : -1,
+        .seq = numbered ? event->seq : -1,
         .time_s = event->time_s,
         .name = event->name,
         .raw = event->raw,
         .raw_size = event->raw_size,
-        .problem = event->problem,
+        .problem = input->reused ? "its number is another event's" : event->problem,
         .state_epoch = after->event_epoch,
         .mark = after->mark,
         .above = after->above,
@@ -320,7 +321,7 @@ static void repeat_compared(void *arg, enum store_outcome outcome)
     struct machine *machine = arg;
     if (outcome == STORE_CONFLICT) { /* the same number with another body is no repeat */
         machine->new_epoch = true;
-        machine->current->refused = true;
+        machine->current->refused = machine->current->reused = true;
         act_alert(machine, NULL, "event_number_reused");
         event_save(machine, NULL);
         return;
@@ -332,7 +333,7 @@ void event_work(struct machine *machine, struct input *input)
 {
     const struct machine_event *event = &input->event;
     input->sequence = machine->sequence;
-    input->old = input->refused = false;
+    input->old = input->refused = input->reused = false;
     live_heard(machine);
     if (!event->numbered) {
         event_dispatch(machine, event);

@@ -41,6 +41,7 @@ struct input {
     int64_t version;       /* EXPIRED: of which step */
     uint64_t connection;   /* ARRIVED; REPLY: on which it came */
     bool old;              /* EVENT: repeated or of an ended epoch: no effect */
+    bool reused;           /* EVENT: its number is another body's: kept raw, without a number */
     bool refused;          /* EVENT: not acknowledged, whatever was stored of it */
     bool distrusted;       /* EVENT: the database refused what was read from it: kept raw */
 };

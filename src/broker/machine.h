@@ -80,6 +80,8 @@ struct machine *broker_machine_get(struct broker *broker, const char *vm_id);
 void broker_machine_free(struct machine **machine);
 /* Connected and reconciled, and heard of lately. */
 bool broker_machine_up(const struct machine *machine);
+/* Another process holds it. */
+bool broker_machine_elsewhere(const struct machine *machine);
 void broker_machine_limits(const struct machine *machine, int64_t integrator_id,
                            struct txn_limits *ret_limits);
 /* False: not even queued (logged). */

@@ -65,6 +65,14 @@ bool broker_machine_up(const struct machine *machine)
            machine_link_fresh(machine->broker->link, machine->vm_id);
 }
 
+bool broker_machine_elsewhere(const struct machine *machine)
+{
+    const struct broker *broker = machine->broker;
+    const struct fleet_machine *known = fleet_directory_find(broker->directory, machine->vm_id);
+    return machine->owner_epoch == 0 && known && known->owner_instance != 0 &&
+           known->owner_instance != store_instance_id(broker->store);
+}
+
 void broker_machine_limits(const struct machine *machine, int64_t integrator_id,
                            struct txn_limits *ret_limits)
 {

@@ -1,4 +1,6 @@
 """Messages that cross, come twice, come late or never; links and power that fail at the worst moment."""
+import json
+
 import pytest
 
 from vendgate.integrator import REFUSE, Reply
@@ -608,6 +610,8 @@ def test_a_number_used_for_two_events_orders_a_new_epoch(gateway, shop, requeste
     machine.connect()
     assert machine.seen("hello")[-1]["new_epoch"] is True
     assert machine.device.event_epoch == told["event_epoch"] + 1
+    kept, = shop.ctl.database.rows("SELECT * FROM machine_event WHERE vm_id = %s AND problem IS NOT NULL", machine.vm_id)
+    assert json.loads(bytes(kept["raw"]))["message"] == "another" and kept["seq"] is None
 
 
 def test_an_event_is_acknowledged_only_when_it_is_on_disk(shop, vending):

@@ -69,6 +69,7 @@ START_TEST(a_number_used_for_two_events_is_kept_refused_and_ends_the_epoch)
     say_as(numbered(0, 0));
     answer(STORE_CONFLICT); /* another body */
     ck_assert_str_eq(played.questions->event_name, "sale");
+    ck_assert_int_eq(played.questions->event_seq, -1); /* its number is taken */
     answer_all();
     ck_assert_int_eq(played.acks[EVENT_REFUSED], 1);
     go(1, LINK_DOWN_RESET);

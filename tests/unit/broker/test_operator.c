@@ -142,6 +142,14 @@ START_TEST(a_release_of_an_unknown_machine_says_so)
 }
 END_TEST
 
+START_TEST(a_release_of_a_machine_that_another_process_holds_is_not_claimed)
+{
+    played.machine.owner_instance = 2;
+    release();
+    ck_assert_int_eq(told.reason, REASON_MACHINE_NOT_READY);
+}
+END_TEST
+
 START_TEST(without_a_store_nothing_is_decided)
 {
     played.store_is_ready = false;
@@ -367,6 +375,7 @@ static void tests_of_people(Suite *suite)
     tcase_add_test(tests, a_release_frees_an_unpaid_machine);
     tcase_add_test(tests, a_release_does_not_touch_what_was_paid);
     tcase_add_test(tests, a_release_of_an_unknown_machine_says_so);
+    tcase_add_test(tests, a_release_of_a_machine_that_another_process_holds_is_not_claimed);
     tcase_add_test(tests, without_a_store_nothing_is_decided);
     tcase_add_test(tests, the_policy_of_the_machines_group_comes_before_the_integrators);
     suite_add_tcase(suite, tests);
