@@ -32,7 +32,7 @@ void doubt_policy_apply(struct machine *machine)
     mailbox_post_first(machine, input);
 }
 
-/* A connected machine is asked once more before anything is decided over its head. */
+/* A machine within reach is asked once more before anything is decided over its head. */
 static void expiry_ask(struct live *live)
 {
     live->expiring = true;
@@ -55,9 +55,10 @@ static void query_again(struct live *live)
     act_query(live);
 }
 
-static bool machine_connected(const struct machine *machine)
+/* Gone for a moment is not lost: it may be on its way back with the outcome in its journal. */
+static bool machine_within_reach(const struct machine *machine)
 {
-    return machine->presence >= PRESENCE_ARRIVED;
+    return machine->presence != PRESENCE_ABSENT;
 }
 
 void expired_work(struct machine *machine, struct input *input)
@@ -73,7 +74,7 @@ void expired_work(struct machine *machine, struct input *input)
         return;
     }
     if (live->txn.timer == TXN_TIMER_DOUBT) {
-        if (machine_connected(machine))
+        if (machine_within_reach(machine))
             expiry_ask(live);
         else
             doubt_policy_apply(machine);

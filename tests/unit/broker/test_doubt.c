@@ -82,7 +82,7 @@ END_TEST
 
 START_TEST(the_policy_decides_at_once_over_a_machine_that_is_away)
 {
-    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 30);
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 4 * OFFLINE_GRACE_MS);
     arrive(1);
     answer_all();
     go(1, LINK_DOWN_RESET);
@@ -90,10 +90,27 @@ START_TEST(the_policy_decides_at_once_over_a_machine_that_is_away)
 }
 END_TEST
 
+START_TEST(a_link_that_breaks_for_a_moment_at_the_deadline_is_waited_for)
+{
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, OFFLINE_GRACE_MS / 2);
+    arrive(1);
+    answer_all();
+    go(1, LINK_DOWN_RESET);
+    run_for(OFFLINE_GRACE_MS - 5);
+    ck_assert_int_ne(asked(), TXN_DOUBT_REFUND);
+    arrive(2);
+    answer_all();
+    hello(2, 7, 1, "J");
+    answer_all();
+    ck_assert_int_eq(played.sent[MACHINE_OP_QUERY], 1); /* its journal decides */
+    ck_assert(live_of_vm()->expiring);
+}
+END_TEST
+
 START_TEST(the_integrators_policy_may_hold_and_then_the_machine_is_asked_on)
 {
     played.integrator.doubt_policy = (char *)"hold";
-    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 30);
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 4 * OFFLINE_GRACE_MS);
     arrive(1);
     answer_all();
     go(1, LINK_DOWN_RESET);
@@ -107,7 +124,7 @@ END_TEST
 START_TEST(an_integrator_that_is_gone_is_refunded)
 {
     played.nobody = true;
-    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 30);
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 4 * OFFLINE_GRACE_MS);
     arrive(1);
     answer_all();
     go(1, LINK_DOWN_RESET);
@@ -129,7 +146,7 @@ static void say_unreadable(const char *approval)
 
 START_TEST(an_unreadable_event_about_the_approval_leaves_the_decision_to_a_person)
 {
-    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 40);
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 4 * OFFLINE_GRACE_MS);
     arrive(1);
     answer_all();
     say_unreadable("aa");
@@ -144,7 +161,7 @@ END_TEST
 
 START_TEST(unreadable_evidence_is_remembered_over_a_restart)
 {
-    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 40);
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 4 * OFFLINE_GRACE_MS);
     played.unread_evidence = true;
     arrive(1);
     answer_all();
@@ -177,6 +194,7 @@ static void add_a_doubt_is_asked_about(Suite *suite)
     tcase_add_test(tests, a_backlog_that_is_still_coming_is_waited_for);
     tcase_add_test(tests, the_policy_does_not_wait_for_ever);
     tcase_add_test(tests, the_policy_decides_at_once_over_a_machine_that_is_away);
+    tcase_add_test(tests, a_link_that_breaks_for_a_moment_at_the_deadline_is_waited_for);
     tcase_add_test(tests, the_integrators_policy_may_hold_and_then_the_machine_is_asked_on);
     tcase_add_test(tests, an_integrator_that_is_gone_is_refunded);
     suite_add_tcase(suite, tests);

@@ -165,11 +165,11 @@ END_TEST
 START_TEST(the_policy_of_the_machines_group_comes_before_the_integrators)
 {
     played.machine.doubt_policy = (char *)"capture";
-    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 20);
+    row_in(TXN_IN_DOUBT, TXN_TIMER_DOUBT, 4 * OFFLINE_GRACE_MS);
     arrive(1);
     answer_all();
     go(1, LINK_DOWN_RESET);
-    run_for(40 + 2 * OFFLINE_GRACE_MS);
+    run_for(6 * OFFLINE_GRACE_MS);
     while (asked() != TXN_DOUBT_CAPTURE) {
         ck_assert_ptr_nonnull(played.questions);
         answer(STORE_APPLIED);
