@@ -113,7 +113,6 @@ integration-programs: $(STORE_TEST)
 SIMULATE := $(B)/tests/simulation/simulate
 SIMULATE_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/simulation/*.c))
 SIMULATE_PARTS := $(foreach f,broker people fleet outbound machine_link txn base,$(call archive,$(f)))
-$(SIMULATE_OBJECTS): CPPFLAGS += -Itests
 $(SIMULATE): $(SIMULATE_OBJECTS) $(SIMULATE_PARTS)
 	$(CC) $(LDFLAGS) $(SIMULATE_OBJECTS) $(SIMULATE_PARTS) $(LDLIBS) -o $@
 

@@ -7,9 +7,9 @@
 #include "base/memory.h"
 #include "base/timer.h"
 #include "outbound/retry_policy.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

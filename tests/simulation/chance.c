@@ -1,4 +1,4 @@
-#include "simulation/chance.h"
+#include "chance.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* coverage.c - base/metrics.h and base/log.h: the counters of steps are kept, log lines go to the
  * trace when it is printed, the rest costs nothing. */
-#include "simulation/coverage.h"
+#include "coverage.h"
 
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/metrics.h"
-#include "simulation/trace.h"
+#include "trace.h"
 #include "txn/state.h"
 #include "txn/step.h"
 

@@ -1,8 +1,8 @@
 /* database.c - the tables, and the statements that read or say something of a machine. */
-#include "simulation/database.h"
+#include "database.h"
 
 #include "base/memory.h"
-#include "simulation/database_steps.h"
+#include "database_steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +312,7 @@ struct operation *operation_new(enum operation_kind kind, void *arg)
 {
     struct operation *operation = memory_zero(1, sizeof *operation);
     operation->kind = kind;
+    operation->instance = 1;
     operation->arg = arg;
     return operation;
 }

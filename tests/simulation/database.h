@@ -131,6 +131,7 @@ struct said_event {
 /* One statement with its parameters, then with its answer. */
 struct operation {
     enum operation_kind kind;
+    int64_t instance; /* of which process: 1 is the gateway, 2 a stranger */
     struct operation *prev, *next;
     union {
         store_txn_cb *txn;

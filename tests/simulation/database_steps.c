@@ -1,9 +1,9 @@
-#include "simulation/database_steps.h"
+#include "database_steps.h"
 
 #include "base/memory.h"
-#include "simulation/coverage.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
+#include "coverage.h"
+#include "promises.h"
+#include "trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 bool machine_owned(const struct machine_row *machine, const struct operation *operation)
 {
-    return machine && machine->owner_instance == 1 &&
+    return machine && machine->owner_instance == operation->instance &&
            machine->owner_epoch == operation->owner_epoch;
 }
 

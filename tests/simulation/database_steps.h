@@ -2,7 +2,7 @@
 #ifndef VENDGATE_TESTS_SIMULATION_DATABASE_STEPS_H
 #define VENDGATE_TESTS_SIMULATION_DATABASE_STEPS_H
 
-#include "simulation/database.h"
+#include "database.h"
 
 bool machine_owned(const struct machine_row *machine, const struct operation *operation);
 /* Also when it carries no usable number. */

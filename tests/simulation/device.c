@@ -1,8 +1,8 @@
-#include "simulation/device.h"
+#include "device.h"
 
 #include "base/macros.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "trace.h"
+#include "world.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -302,6 +302,8 @@ static void link_choices(struct device *device, struct choices *choices)
 {
     const struct weather *weather = &device->world->weather;
     const struct device_flash *flash = &device->flash;
+    if (device->elsewhere)
+        return;
     if (!device->wire) {
         offer(choices, device->world->now_ms < device->connect_at_ms ? 1 : 100, "machine connects",
               connects, device, 0);

@@ -3,8 +3,8 @@
 #ifndef VENDGATE_TESTS_SIMULATION_DEVICE_H
 #define VENDGATE_TESTS_SIMULATION_DEVICE_H
 
-#include "simulation/choices.h"
-#include "simulation/link.h"
+#include "choices.h"
+#include "link.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,7 +43,8 @@ struct device {
     struct world *world;
     int number;
     char vm_id[VM_ID_SIZE];
-    bool quiet; /* an old client that does not ping */
+    bool elsewhere; /* with another process of the gateway */
+    bool quiet;     /* an old client that does not ping */
     struct device_flash flash;
     bool powered;
     /* The session. */

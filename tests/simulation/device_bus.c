@@ -1,8 +1,8 @@
 /* device_bus.c - the customer in front of a machine, and the bus on which goods fall. */
 #include "base/macros.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <string.h>
 

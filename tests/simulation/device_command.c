@@ -1,9 +1,9 @@
 /* device_command.c - what a machine does with each command (machine-protocol.md, "Commands and
  * replies"). */
 #include "base/macros.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-#include "simulation/gateway.h"
+#include "gateway.h"
 
 #include "base/macros.h"
 #include "fleet/directory.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdlib.h>
 #include <string.h>

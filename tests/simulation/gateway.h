@@ -4,9 +4,9 @@
 #define VENDGATE_TESTS_SIMULATION_GATEWAY_H
 
 #include "broker/broker.h"
-#include "simulation/choices.h"
-#include "simulation/link.h"
-#include "simulation/store.h"
+#include "choices.h"
+#include "link.h"
+#include "store.h"
 
 struct world;
 struct timer;

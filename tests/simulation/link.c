@@ -1,9 +1,9 @@
 /* link.c - the gateway's end of the wires: machine_link/machine_link.h. */
 #include "base/macros.h"
 #include "base/timer.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,8 +6,8 @@
 #ifndef VENDGATE_TESTS_SIMULATION_LINK_H
 #define VENDGATE_TESTS_SIMULATION_LINK_H
 
+#include "choices.h"
 #include "machine_link/machine_link.h"
-#include "simulation/choices.h"
 
 #include <stdbool.h>
 #include <stdint.h>

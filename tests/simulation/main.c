@@ -6,10 +6,10 @@
  * seed of the next follows from it. A broken promise is printed with the command that replays its
  * episode bit for bit. */
 #include "base/macros.h"
-#include "simulation/chance.h"
-#include "simulation/coverage.h"
-#include "simulation/schedule.h"
-#include "simulation/trace.h"
+#include "chance.h"
+#include "coverage.h"
+#include "schedule.h"
+#include "trace.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define EPISODE_EVENTS 2000
-#define EPISODES_PER_LEAK_CHECK 50
 
 /* Of the sanitizers' build only. */
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -33,6 +32,13 @@ struct options {
     int64_t events, from_episode;
     bool trace, coverage;
 };
+
+/* So that it ends where the other ways to die end, and the episode is told. */
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1:print_stacktrace=1";
+}
 
 static void died(void)
 {
@@ -91,7 +97,7 @@ static void leaks_check(void)
 {
     if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check()) {
         trace_print_end("a process that has ended leaves nothing behind",
-                        "memory was leaked, in this episode or one of those before it");
+                        "memory was leaked, see above");
         _exit(1);
     }
 }
@@ -115,10 +121,11 @@ int main(int count, char **arguments)
         seed = next_seed(seed);
     for (; events < options.events; seed = next_seed(seed)) {
         int64_t length = options.events < EPISODE_EVENTS ? options.events : EPISODE_EVENTS;
+        trace_count_before(events);
         events += episode_run(seed, length, options.trace);
         digest = digest * 31 + trace_digest();
-        if (++episodes % EPISODES_PER_LEAK_CHECK == 0)
-            leaks_check();
+        episodes++;
+        leaks_check();
     }
     if (options.coverage)
         coverage_print();

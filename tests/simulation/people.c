@@ -76,11 +76,6 @@ void people_refresh(struct people *people, const char *what UNUSED, const char *
     store_sim_people(&people->gateway->store, read_again, people);
 }
 
-bool fleet_directory_stale(const struct fleet_directory *directory UNUSED)
-{
-    return false;
-}
-
 bool people_loaded(const struct people *people)
 {
     return people->loaded;

@@ -1,9 +1,9 @@
-#include "simulation/promises.h"
+#include "promises.h"
 
 #include "base/macros.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "trace.h"
 #include "txn/step.h"
+#include "world.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #define VENDGATE_TESTS_SIMULATION_PROMISES_H
 
 #include "broker/broker.h"
-#include "simulation/database.h"
+#include "database.h"
 
 #define PROMISE_PAID_FIRST \
     "promise 1: goods are released only for a row whose PAID commit came before the approval"

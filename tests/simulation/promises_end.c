@@ -1,8 +1,8 @@
 /* promises_end.c - what must be true when all has come to its end. */
 #include "base/macros.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <inttypes.h>
 

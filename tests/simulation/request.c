@@ -1,9 +1,9 @@
 /* request.c - calls to the gateway on their way, and what people at the operator's do. */
 #include "base/macros.h"
 #include "base/memory.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* schedule.c - what happens next: one choice after the other, all from one generator. */
-#include "simulation/schedule.h"
+#include "schedule.h"
 
 #include "base/macros.h"
 #include "base/memory.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +74,7 @@ static void weather_draw(struct chance *chance, struct weather *w)
     w->wall_jump = draw(chance, 3);
     w->late_timers = draw(chance, 500000);
     w->fickle = draw(chance, 100);
+    w->stranger = draw(chance, 12);
 }
 
 static void database_fill(struct world *world)
@@ -212,6 +213,7 @@ static void choices_collect(struct world *world, struct choices *choices)
     for (size_t i = 0; i < world->shop_count; i++)
         shop_offer(&world->shops[i], choices);
     operators_offer(world, choices);
+    stranger_offer(world, choices);
     time_offer(world, choices);
 }
 

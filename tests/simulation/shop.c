@@ -1,9 +1,9 @@
-#include "simulation/shop.h"
+#include "shop.h"
 
 #include "base/macros.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <inttypes.h>
 #include <jansson.h>

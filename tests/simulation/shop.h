@@ -4,7 +4,7 @@
 #define VENDGATE_TESTS_SIMULATION_SHOP_H
 
 #include "broker/broker.h"
-#include "simulation/choices.h"
+#include "choices.h"
 
 #include <stdbool.h>
 #include <stdint.h>

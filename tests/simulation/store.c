@@ -1,11 +1,11 @@
-#include "simulation/store.h"
+#include "store.h"
 
 #include "base/macros.h"
 #include "base/memory.h"
-#include "simulation/gateway.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "gateway.h"
+#include "promises.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,12 +158,10 @@ static void operations_answer(struct store *store, struct operation **list)
 
 /* --- batches --- */
 
-/* A write that fails for a reason of its own: a full disk, a constraint. */
-static bool refuses(struct world *world, const struct operation *operation)
+/* Something in it is refused, or it was tried for too long. */
+static bool refuses(struct world *world)
 {
-    bool writes = operation->kind <= OPERATION_EVENT_SAVE ||
-                  operation->kind == OPERATION_JOURNAL_SAVE || operation->kind == OPERATION_OWN;
-    return writes && !world->calm && world_hits(world, world->weather.store_refuses);
+    return !world->calm && world_hits(world, world->weather.store_refuses);
 }
 
 static void flight_commit(struct store *store)
@@ -174,7 +172,7 @@ static void flight_commit(struct store *store)
         operation->result = (struct store_txn_result){0};
         operation->live_count = operation->id_count = 0;
         free(TAKE(operation->ids));
-        if (refuses(world, operation)) {
+        if (refuses(world)) {
             operation->committed = true;
             operation->outcome = STORE_FAILED;
             trace_add("postgres refuses", NULL, operation->kind, 0);
@@ -359,7 +357,7 @@ void store_sim_offer(struct store *store, struct choices *choices)
     unsigned busy = store->flight ? 20 : 1; /* losses in the middle of a commit are the point */
     offer(choices, weather->store_lost * busy, "postgres lost", connection_lost, store,
           chance_between(&world->chance, 0, 3) == 0 ? 30000 : 200);
-    if (store->queue && broker_ready(store->gateway->broker))
+    if (store->queue)
         offer(choices, weather->store_full, "store full", queue_refused, store, 0);
 }
 

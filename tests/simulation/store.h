@@ -3,8 +3,8 @@
 #ifndef VENDGATE_TESTS_SIMULATION_STORE_H
 #define VENDGATE_TESTS_SIMULATION_STORE_H
 
-#include "simulation/choices.h"
-#include "simulation/database.h"
+#include "choices.h"
+#include "database.h"
 
 struct gateway;
 

@@ -1,13 +1,13 @@
 /* store_calls.c - src/store's headers: each call becomes an operation in the queue. */
 #include "base/macros.h"
 #include "base/memory.h"
-#include "simulation/gateway.h"
-#include "simulation/promises.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "gateway.h"
+#include "promises.h"
 #include "store/callback.h"
 #include "store/machine.h"
 #include "store/txn.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "base/macros.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "simulation/world.h"
+#include "world.h"
 
 #include <stdlib.h>
 #include <utlist.h>

@@ -1,4 +1,4 @@
-#include "simulation/trace.h"
+#include "trace.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ struct line {
 
 static struct {
     uint64_t seed, digest;
-    int64_t events_wanted, events, now_ms;
+    int64_t events_before, events_wanted, events, now_ms;
     bool print;
     size_t count; /* ever */
     struct line tail[TAIL];
@@ -31,6 +31,11 @@ void trace_begin(uint64_t seed, int64_t events, bool print)
     trace.events = trace.now_ms = 0;
     trace.print = print;
     trace.count = 0;
+}
+
+void trace_count_before(int64_t events)
+{
+    trace.events_before = events;
 }
 
 void trace_time(int64_t now_ms)
@@ -100,7 +105,8 @@ void trace_print_end(const char *promise, const char *why)
     if (!trace.print)
         for (size_t i = trace.count - shown; i < trace.count; i++)
             print_line(&trace.tail[i % TAIL]);
-    printf("\nBROKEN after %" PRId64 " events: %s\n  %s\n", trace.events, promise, why);
+    printf("\nBROKEN after %" PRId64 " events of the episode, %" PRId64 " in all: %s\n  %s\n",
+           trace.events, trace.events_before + trace.events, promise, why);
     printf("digest %016" PRIx64 "\nreplay: make simulate SEED=%" PRIu64 " EVENTS=%" PRId64
            " TRACE=1\n",
            trace.digest, trace.seed, trace.events_wanted);

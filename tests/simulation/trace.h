@@ -12,6 +12,8 @@
 
 /* A new episode; `print`: every line goes to standard output as it comes. */
 void trace_begin(uint64_t seed, int64_t events, bool print);
+/* Events of the episodes before, so that a failure tells how long it took to be found. */
+void trace_count_before(int64_t events);
 void trace_time(int64_t now_ms);
 /* One line; `what` is a constant, `about` a text or NULL. */
 void trace_add(const char *what, const char *about, int64_t a, int64_t b);

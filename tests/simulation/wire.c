@@ -3,8 +3,8 @@
 #include "base/macros.h"
 #include "base/memory.h"
 #include "base/timer.h"
-#include "simulation/trace.h"
-#include "simulation/world.h"
+#include "trace.h"
+#include "world.h"
 
 #include <stdlib.h>
 #include <string.h>

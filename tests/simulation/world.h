@@ -11,11 +11,11 @@
 #ifndef VENDGATE_TESTS_SIMULATION_WORLD_H
 #define VENDGATE_TESTS_SIMULATION_WORLD_H
 
-#include "simulation/chance.h"
-#include "simulation/database.h"
-#include "simulation/device.h"
-#include "simulation/gateway.h"
-#include "simulation/shop.h"
+#include "chance.h"
+#include "database.h"
+#include "device.h"
+#include "gateway.h"
+#include "shop.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +28,7 @@ struct weather {
     unsigned link_cut, half_open, takeover, power_cut, journal_lost, hole, garbled;
     unsigned attempt_lost, answer_lost, refusals, gone;
     unsigned call_lost, wrong_figures, rogue_calls, impatient;
-    unsigned operator, wall_jump, late_timers;
+    unsigned operator, wall_jump, late_timers, stranger;
     unsigned fickle; /* customers who change their mind */
 };
 
@@ -49,6 +49,9 @@ struct world {
     size_t shop_count;
     int64_t goods; /* that fell */
 };
+
+/* stranger.c: another process of the gateway, to which machines connect now and then. */
+void stranger_offer(struct world *world, struct choices *choices);
 
 struct world *world_new(uint64_t seed);
 void world_free(struct world *world);
