@@ -36,7 +36,6 @@ struct row {
     /* What the world knows: what the machine did, and what it has told for ever. */
     int taken, goods;
     bool reported_fallen, reported_not;
-    int64_t query_sent_ms; /* 0: never */
 };
 
 struct callback_row {

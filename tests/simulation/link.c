@@ -194,7 +194,7 @@ int machine_link_send(struct machine_link *link, const char *vm_id,
         return -ENOBUFS;
     if (!gateway_effect(link->gateway))
         return 0;
-    promise_command_sent(&world->database, vm_id, command, world->now_ms);
+    promise_command_sent(&world->database, vm_id, command, wire->generation);
     trace_add("sends", machine_op_name(command->op), wire->device->number, command->session);
     struct wire_command *added = &wire->commands[wire->command_count++];
     *added = (struct wire_command){

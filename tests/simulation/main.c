@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define EPISODE_EVENTS 2000
+#define EPISODES_PER_LEAK_CHECK 8
 
 /* Of the sanitizers' build only. */
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -93,13 +94,17 @@ static bool options_read(int count, char **arguments, struct options *ret_option
     return optind == count && ret_options->events > 0;
 }
 
-static void leaks_check(void)
+/* A look costs as much as an episode, so it comes after a few of them: they are replayed together.
+ */
+static void leaks_check(uint64_t first_seed, int64_t episodes)
 {
-    if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check()) {
-        trace_print_end("a process that has ended leaves nothing behind",
-                        "memory was leaked, see above");
-        _exit(1);
-    }
+    if (!__lsan_do_recoverable_leak_check || !__lsan_do_recoverable_leak_check())
+        return;
+    printf(
+        "\nBROKEN: a process that has ended leaves nothing behind; memory was leaked, see above\n"
+        "replay: make BUILD=asan simulate SEED=%" PRIu64 " EVENTS=%" PRId64 "\n",
+        first_seed, (episodes - 1) * EPISODE_EVENTS + 1);
+    exit(1);
 }
 
 int main(int count, char **arguments)
@@ -119,13 +124,21 @@ int main(int count, char **arguments)
     printf("simulate: seed %" PRIu64 "\n", seed);
     for (int64_t i = 0; i < options.from_episode; i++)
         seed = next_seed(seed);
-    for (; events < options.events; seed = next_seed(seed)) {
+    uint64_t unchecked = seed; /* the first episode since memory was looked at */
+    int64_t unchecked_count = 0;
+    while (events < options.events) {
         int64_t length = options.events < EPISODE_EVENTS ? options.events : EPISODE_EVENTS;
         trace_count_before(events);
         events += episode_run(seed, length, options.trace);
         digest = digest * 31 + trace_digest();
         episodes++;
-        leaks_check();
+        unchecked_count++;
+        seed = next_seed(seed);
+        if (unchecked_count < EPISODES_PER_LEAK_CHECK && events < options.events)
+            continue;
+        leaks_check(unchecked, unchecked_count);
+        unchecked = seed;
+        unchecked_count = 0;
     }
     if (options.coverage)
         coverage_print();

@@ -196,7 +196,7 @@ void promise_event_written(const struct machine_row *machine, const struct said_
 /* --- machines --- */
 
 static void approve_check(const struct database *database, const char *vm_id,
-                          const struct machine_command *command)
+                          const struct machine_command *command, bool current)
 {
     const struct row *row = database_find_approval(database, command->approval);
     if (!row || row->paid_commit == 0)
@@ -207,7 +207,7 @@ static void approve_check(const struct database *database, const char *vm_id,
                 txn->request == command->request && txn->item == command->item &&
                 txn->price == command->price && txn->amount == command->amount &&
                 txn->approval_n == command->n && same_text(txn->journal, command->journal);
-    if (!same || txn->state != TXN_PAID)
+    if (!same || (current && txn->state != TXN_PAID))
         promise_broken(PROMISE_ONCE, "approve of row %" PRId64 " (%s) says something else", txn->id,
                        txn_state_name(txn->state));
 }
@@ -240,13 +240,17 @@ static void keys_check(const struct database *database, const struct machine_row
 }
 
 void promise_command_sent(struct database *database, const char *vm_id,
-                          const struct machine_command *command, int64_t now_ms)
+                          const struct machine_command *command, int64_t generation)
 {
     const struct machine_row *machine = database_machine(database, vm_id);
-    struct row *row;
+    /* Another process may have taken the machine and moved its row: then this goes to a connection
+     * that is dead, or to a machine that drops what an older generation says. */
+    bool current = machine->owner_instance == 1 && machine->owner_epoch == generation;
+    if (!current && command->op != MACHINE_OP_APPROVE)
+        return;
     switch (command->op) {
     case MACHINE_OP_APPROVE:
-        approve_check(database, vm_id, command);
+        approve_check(database, vm_id, command, current);
         return;
     case MACHINE_OP_LOCK:
         lock_check(database, machine, command);
@@ -257,11 +261,6 @@ void promise_command_sent(struct database *database, const char *vm_id,
     case MACHINE_OP_UNLOCK:
     case MACHINE_OP_DENY:
         release_check(database, machine, command);
-        return;
-    case MACHINE_OP_QUERY:
-        row = database_find_approval(database, command->approval);
-        if (row)
-            row->query_sent_ms = now_ms;
         return;
     default:
         return;

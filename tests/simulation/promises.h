@@ -50,7 +50,7 @@ void promise_event_written(const struct machine_row *machine, const struct said_
 
 /* Machines. */
 void promise_command_sent(struct database *database, const char *vm_id,
-                          const struct machine_command *command, int64_t now_ms);
+                          const struct machine_command *command, int64_t generation);
 void promise_approval_taken(const struct database *database, const char *vm_id,
                             const struct machine_command *command);
 void promise_goods_fell(struct world *world, const char *vm_id, const char *approval);

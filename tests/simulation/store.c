@@ -246,10 +246,12 @@ static void flight_lose(struct store *store)
     DL_FOREACH_SAFE (store->flight, operation, next) {
         DL_DELETE(store->flight, operation);
         operation->kept = true;
-        if (probed(operation))
+        if (probed(operation)) {
             DL_APPEND(store->uncertain, operation);
-        else
-            DL_APPEND(again, operation);
+            continue;
+        }
+        operation->committed = false; /* it simply runs again */
+        DL_APPEND(again, operation);
     }
     DL_CONCAT(again, store->queue);
     store->queue = again;
