@@ -135,10 +135,20 @@ static void on_drained(void *arg)
     gateway->drained = true;
 }
 
+/* Nothing has kept it from coming to its end. */
+static void drain_overdue(void *subject, int64_t argument UNUSED)
+{
+    struct gateway *gateway = subject;
+    if (!gateway->drain_hampered && !gateway->requests && gateway->store.pending == 0)
+        promise_broken(PROMISE_LIVENESS, "a stop never ended, though nothing was left to do");
+    gateway_kill(gateway);
+}
+
 static void terminated(void *subject, int64_t argument UNUSED)
 {
     struct gateway *gateway = subject;
     gateway->draining = true;
+    gateway->drain_hampered = false;
     gateway->drain_until_ms = gateway->world->now_ms + 30000;
     broker_drain(gateway->broker, on_drained, gateway);
 }
@@ -150,8 +160,11 @@ void gateway_offer(struct gateway *gateway, struct choices *choices)
         offer(choices, 200, "start", starts, gateway, 0);
         return;
     }
-    if (gateway->drained || (gateway->draining && world->now_ms >= gateway->drain_until_ms))
+    if (gateway->drained)
         offer(choices, 1000, "stop", killed, gateway, 0);
+    else if (gateway->draining && world->now_ms >= gateway->drain_until_ms &&
+             timers_next_ms(gateway) > world->now_ms)
+        offer(choices, 1000, "drain overdue", drain_overdue, gateway, 0);
     if (world->calm)
         return;
     offer(choices, world->weather.kill, "kill", killed, gateway, 0);

@@ -17,6 +17,7 @@ struct gateway {
     struct world *world;
     bool running, dead, draining; /* dead: killed, and buried at the end of this event */
     bool drained;
+    bool drain_hampered; /* PostgreSQL was away or refused something meanwhile */
     int64_t drain_until_ms, starts;
     bool inside; /* of the code that is being tested */
     struct broker *broker;

@@ -96,14 +96,14 @@ static bool options_read(int count, char **arguments, struct options *ret_option
 
 /* A look costs as much as an episode, so it comes after a few of them: they are replayed together.
  */
-static void leaks_check(uint64_t first_seed, int64_t episodes)
+static void leaks_check(uint64_t first_seed)
 {
     if (!__lsan_do_recoverable_leak_check || !__lsan_do_recoverable_leak_check())
         return;
     printf(
         "\nBROKEN: a process that has ended leaves nothing behind; memory was leaked, see above\n"
-        "replay: make BUILD=asan simulate SEED=%" PRIu64 " EVENTS=%" PRId64 "\n",
-        first_seed, (episodes - 1) * EPISODE_EVENTS + 1);
+        "replay: make BUILD=asan simulate SEED=%" PRIu64 " EVENTS=%d\n",
+        first_seed, 1000 * EPISODE_EVENTS);
     exit(1);
 }
 
@@ -136,7 +136,7 @@ int main(int count, char **arguments)
         seed = next_seed(seed);
         if (unchecked_count < EPISODES_PER_LEAK_CHECK && events < options.events)
             continue;
-        leaks_check(unchecked, unchecked_count);
+        leaks_check(unchecked);
         unchecked = seed;
         unchecked_count = 0;
     }

@@ -175,6 +175,7 @@ static void flight_commit(struct store *store)
         if (refuses(world)) {
             operation->committed = true;
             operation->outcome = STORE_FAILED;
+            store->gateway->drain_hampered = true;
             trace_add("postgres refuses", NULL, operation->kind, 0);
         } else {
             database_run(&world->database, operation);
@@ -236,6 +237,7 @@ static bool probed(const struct operation *operation)
 
 static void reject(struct store *store, struct operation *operation)
 {
+    store->gateway->drain_hampered = true;
     operation->outcome = STORE_UNAVAILABLE;
     DL_APPEND(store->rejected, operation);
 }
@@ -262,6 +264,7 @@ static void connection_lost(void *subject, int64_t away_ms)
     struct store *store = subject;
     struct operation *operation, *next;
     bool was_ready = store->ready;
+    store->gateway->drain_hampered = true;
     trace_add("postgres lost", NULL, away_ms, store->flight ? store->flight->committed : -1);
     store->ready = store->up = false;
     store->back_at_ms = world_of(store)->now_ms + away_ms;
