@@ -148,7 +148,9 @@ static void terminated(void *subject, int64_t argument UNUSED)
 {
     struct gateway *gateway = subject;
     gateway->draining = true;
-    gateway->drain_hampered = false;
+    gateway->drain_hampered = !store_ready(&gateway->store);
+    for (size_t i = 0; i < gateway->world->device_count; i++)
+        gateway->drain_hampered |= gateway->world->database.machines[i].owner_instance != 1;
     gateway->drain_until_ms = gateway->world->now_ms + 30000;
     broker_drain(gateway->broker, on_drained, gateway);
 }

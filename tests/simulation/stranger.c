@@ -29,6 +29,7 @@ static void takes(void *subject, int64_t argument UNUSED)
         device_disconnected(device, wire);
     }
     device->elsewhere = true;
+    device->world->gateway.drain_hampered = true; /* what it holds is not ours to close */
     machine->owner_instance = 2;
     machine->owner_epoch++;
     trace_add("stranger takes", device->vm_id, machine->owner_epoch, machine->live_id);
