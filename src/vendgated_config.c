@@ -32,7 +32,7 @@ static const struct config_key KEYS[] = {
         "PostgreSQL gives a statement up after this; a server silent for twice as long counts as "
         "lost."),
     KEY("store", "connect_timeout", MS, "5s", 100, 60 * SECOND, store.connect_timeout_ms,
-        "One attempt to connect."),
+        "One attempt to reach the server's host; six times as long for its server to let us in."),
     KEY("store", "heartbeat", MS, "2s", 200, 60 * SECOND, store.heartbeat_ms,
         "How often this process shows that it lives."),
 

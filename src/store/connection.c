@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "base/timer.h"
+#include "store/backoff.h"
 #include "store/conninfo.h"
 #include "store/migrations.h"
 
@@ -14,10 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAIT_MIN_MS 50
-#define WAIT_MAX_MS 250   /* whoever waits for the server's return hardly waits for us as well */
-#define COMPLAIN_MS 10000 /* an outage is logged when it begins, and then this often */
-#define STABLE_MS 5000    /* up this long, the next wait is a short one again */
+#define ACCEPTED_PATIENCE 6 /* times connect_timeout_ms, once the server's host has accepted us */
+#define COMPLAIN_MS 10000   /* an outage is logged when it begins, and then this often */
 #define LOCK_TIMEOUT_MS 5000
 
 static const struct metric_def METRICS[] = {
@@ -57,12 +55,12 @@ struct connection {
     uv_poll_t *poll;
     struct resolution *resolution;
     size_t host;         /* that is being resolved */
+    bool accepted;       /* CONNECTING: the server's host has */
     struct timer *timer; /* the wait or deadline of the phase */
     size_t awaited;      /* results and sync points to come */
     const char *doomed;  /* why it is given up at the timer's next turn; NULL: it is not */
     bool refused;        /* a result of this phase was an error */
-    int failures;
-    int64_t up_ms;
+    struct backoff backoff;
     int64_t complain_ms; /* monotonic; a failure before it is not worth a line of the log */
     struct metric_cell *connected, *losses;
 };
@@ -112,20 +110,6 @@ static void tear_down(struct connection *connection)
     metric_set(connection->connected, 0);
 }
 
-static int64_t next_wait_ms(struct connection *connection)
-{
-    if (connection->up_ms && clock_monotonic_ms() - connection->up_ms > STABLE_MS)
-        connection->failures = 0;
-    connection->up_ms = 0;
-    int64_t wait = WAIT_MIN_MS;
-    for (int n = 0; n < connection->failures && wait < WAIT_MAX_MS; n++)
-        wait *= 2;
-    if (wait > WAIT_MAX_MS)
-        wait = WAIT_MAX_MS;
-    connection->failures++;
-    return wait / 2 + (int64_t)random_below((uint64_t)wait / 2 + 1);
-}
-
 static void complain(struct connection *connection, const char *cause)
 {
     int64_t now = clock_monotonic_ms();
@@ -144,7 +128,7 @@ static void fail(struct connection *connection, const char *cause)
     complain(connection, cause);
     tear_down(connection);
     metric_add(connection->losses, 1);
-    timer_start(connection->timer, next_wait_ms(connection));
+    timer_start(connection->timer, backoff_down(&connection->backoff));
     if (was_up)
         connection->handlers.down(connection->arg);
 }
@@ -268,7 +252,7 @@ static void begin_preparing(struct connection *connection)
 static void become_up(struct connection *connection)
 {
     connection->phase = UP;
-    connection->up_ms = clock_monotonic_ms();
+    backoff_up(&connection->backoff);
     timer_stop(connection->timer);
     metric_set(connection->connected, 1);
     connection->handlers.up(connection->arg);
@@ -361,8 +345,20 @@ static void receive(struct connection *connection)
 
 /* --- Connecting --- */
 
+/* A server that stands still has a queue of those who wait for it: another attempt would come in
+ * behind this one, and leave it a connection to clear away before ours. */
+static void be_patient(struct connection *connection)
+{
+    ConnStatusType status = PQstatus(connection->pg);
+    if (connection->accepted || status == CONNECTION_STARTED || status == CONNECTION_BAD)
+        return;
+    connection->accepted = true;
+    timer_start(connection->timer, ACCEPTED_PATIENCE * connection->options.connect_timeout_ms);
+}
+
 static void connect_on(struct connection *connection, PostgresPollingStatusType wanted)
 {
+    be_patient(connection);
     poll_stop(connection); /* the descriptor may be another one after each step */
     if (wanted == PGRES_POLLING_OK)
         begin_checking(connection);
@@ -389,6 +385,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static void begin_connecting(struct connection *connection)
 {
     connection->phase = CONNECTING;
+    connection->accepted = false;
     connection->pg = conninfo_connect(connection->conninfo);
     timer_start(connection->timer, connection->options.connect_timeout_ms);
     if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {

@@ -29,8 +29,8 @@ struct connection_options {
     unsigned on;             /* which statements are prepared (ON_STEPS ...) */
     bool durable;            /* false: synchronous_commit = off */
     int64_t statement_timeout_ms;
-    int64_t connect_timeout_ms;
-    int64_t silence_ms; /* an answer that takes longer means that the server is lost */
+    int64_t connect_timeout_ms; /* for its host to accept us; six times as long for the rest */
+    int64_t silence_ms;         /* an answer that takes longer means that the server is lost */
 };
 
 struct connection_handlers {
