@@ -1,5 +1,5 @@
-"""The wall clock of the gateway's host, of PostgreSQL's, or of both jumps by a day or by ten years in the middle of many
-purchases: nothing ends early, nothing stays open, no connection is lost."""
+"""The wall clock of the gateway's host, of PostgreSQL's, or of both jumps by a day or by ten years in the middle of
+many purchases: nothing ends early, nothing stays open, no connection is lost."""
 import email.utils
 import threading
 import time
@@ -89,7 +89,8 @@ def cases():
     """Who jumps, how far; the two worst and two that are likely are always tried."""
     always = {("both", YEARS), ("both", -YEARS), ("database", DAY), ("gateway", -DAY)}
     for whose in ("both", "database", "gateway"):
-        for seconds, name in ((DAY, "a day on"), (-DAY, "a day back"), (YEARS, "ten years on"), (-YEARS, "ten years back")):
+        for seconds, name in ((DAY, "a day on"), (-DAY, "a day back"), (YEARS, "ten years on"),
+                              (-YEARS, "ten years back")):
             marks = [] if (whose, seconds) in always else [pytest.mark.full]
             yield pytest.param(whose, seconds, marks=marks, id=f"{whose} {name}")
 

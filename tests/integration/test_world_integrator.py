@@ -53,7 +53,7 @@ def loads(gateway, ctl, ca, line, rival, enrolled, tmp_path_factory):
         for vm_id in half:
             integrator.grant(vm_id)
     simulator = Simulator(gateway, machines, folder / "vendsim", "--select-after-ms", 50, "--vend-ms", 50).start()
-    wait_until(lambda: gateway.metric("vendgate_machine_connections", phase="online") == len(machines), 20, "all online")
+    wait_until(lambda: gateway.metric("vendgate_machine_connections", phase="online") == len(machines), 20, "online")
     yield [Load(gateway, integrator, simulator, half[PROBED:], half[:PROBED], folder / f"{integrator.name}.jsonl")
            for integrator, half in halves]
     simulator.stop()

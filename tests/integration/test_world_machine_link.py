@@ -84,7 +84,7 @@ def load(gateway, shop, line, enrolled, tmp_path_factory):
     for machine in by_hand:
         connect_when_known(machine)
     insistent = [Insistent(machine) for machine in by_hand]
-    wait_until(lambda: gateway.metric("vendgate_machine_connections", phase="online") == len(machines), 20, "all online")
+    wait_until(lambda: gateway.metric("vendgate_machine_connections", phase="online") == len(machines), 20, "online")
     yield Load(gateway, shop, simulator, vm_ids[PROBED:], vm_ids[:PROBED], folder / "shop.jsonl")
     for machine in insistent:
         machine.stop()

@@ -18,9 +18,9 @@ from vendgate.waiting import wait_until
 
 AWAY = 3  # seconds that an outage lasts
 SETTINGS = {"timers.query_every": "1s", "timers.payment": "10s", "store.statement_timeout": "1s",
-            "store.connect_timeout": "1s", "api.request_time": "1s", "timers.lock_ack": "1s"}
+            "api.request_time": "1s", "timers.lock_ack": "1s"}
 MACHINES, PROBED = 6, 2
-CONNECTIONS = 20
+CONNECTIONS = 40  # so few that a test can take them all
 
 
 @pytest.fixture(scope="module")
