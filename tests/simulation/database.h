@@ -25,8 +25,9 @@ struct row {
     struct txn_record txn;
     int64_t paid_commit; /* number of the commit that made it PAID; 0: never */
     int64_t doubt_began_ms;
-    bool unread;         /* an event that nobody could read named its approval */
-    bool policy_at_once; /* it was interrupted on the bus: the policy need not wait */
+    int64_t doubt_deadline_ms; /* as it was first set, or by the last hold; it may be moved later */
+    bool unread;               /* an event that nobody could read named its approval */
+    bool policy_at_once;       /* it was interrupted on the bus: the policy need not wait */
     int64_t successor_id;
     /* Said by the gateway, as success:true. */
     bool lock_said, paid_said, unlock_said;
@@ -36,6 +37,7 @@ struct row {
     /* What the world knows: what the machine did, and what it has told for ever. */
     int taken, goods;
     bool reported_fallen, reported_not;
+    int64_t asked_ms; /* monotonic: the last query for its approval; 0: never */
 };
 
 struct callback_row {
@@ -71,7 +73,8 @@ struct machine_row {
     char journal[JOURNAL_SIZE];
     struct event_row *events;
     size_t event_count, event_room;
-    int64_t live_id; /* 0: none */
+    int64_t live_id;         /* 0: none */
+    int64_t online_since_ms; /* monotonic, as our process has it; 0: it is not online */
 };
 
 struct integrator_row {

@@ -326,6 +326,12 @@ static struct wire *wire_find(const struct machine_link *link, uint64_t id)
     return NULL;
 }
 
+static void online_note(const struct wire *wire, int64_t since_ms)
+{
+    struct world *world = wire->device->world;
+    database_machine(&world->database, wire->device->vm_id)->online_since_ms = since_ms;
+}
+
 static void turn_soon(const struct machine_link *link)
 {
     if (!timer_running(link->turn))
@@ -369,8 +375,10 @@ void link_end(struct wire *wire, enum link_down_reason reason)
     wire->gateway_open = false;
     wire->up.count = 0;
     timer_stop(wire->watch);
-    if (machine->live == wire)
+    if (machine->live == wire) {
         machine->live = NULL;
+        online_note(wire, 0);
+    }
     events_forget(machine, wire->id);
     turn_soon(link);
 }
@@ -457,6 +465,7 @@ void machine_link_online(struct machine_link *link, const char *vm_id)
     if (!wire || wire->phase != WIRE_HELLO || !wire->hello_answered)
         return;
     phase_set(wire, WIRE_ONLINE, 0);
+    online_note(wire, now_of(link));
     turn_soon(link);
 }
 
@@ -528,6 +537,7 @@ void link_die(struct machine_link *link)
         if (wire->machine_open)
             wire->down.count = chance_below(&link->gateway->world->chance, wire->down.count + 1);
         timer_free(&wire->watch);
+        online_note(wire, 0);
     }
     for (size_t i = 0; i < link->machine_count; i++) {
         link->machines[i].live = NULL;

@@ -108,24 +108,52 @@ static int64_t database_now_ms(const struct database *database)
     return *database->now_ms + *database->server_ms;
 }
 
-static void policy_check(const struct database *database, struct row *row,
-                         const struct txn_record *before, enum txn_event event)
+/* A machine that was there all the time since the deadline is asked before anything is decided over
+ * its head. */
+static void asked_check(const struct database *database, const struct row *row,
+                        const struct txn_record *before)
 {
-    if (before->state != TXN_IN_DOUBT && row->txn.state == TXN_IN_DOUBT)
+    int64_t deadline_ms = row->doubt_deadline_ms - *database->server_ms;
+    for (size_t i = 0; i < database->machine_count; i++) {
+        const struct machine_row *machine = &database->machines[i];
+        bool there = machine->online_since_ms != 0 && machine->online_since_ms <= deadline_ms &&
+                     same_text(machine->vm_id, before->vm_id);
+        if (there && row->asked_ms < deadline_ms)
+            promise_broken(PROMISE_SILENCE,
+                           "row %" PRId64 ": a policy decided over the head of %s, which is online",
+                           row->txn.id, machine->vm_id);
+    }
+}
+
+/* What the policies for unknown outcomes need: when the doubt began, and when it may end. */
+static void doubt_note(const struct database *database, struct row *row,
+                       const struct txn_record *before, enum txn_event event)
+{
+    bool begins = before->state != TXN_IN_DOUBT && row->txn.state == TXN_IN_DOUBT;
+    if (begins)
         row->doubt_began_ms = *database->now_ms;
+    if (begins || event == TXN_DOUBT_HOLD)
+        row->doubt_deadline_ms = row->txn.deadline_ms;
     if (event == TXN_INTERRUPTED_ON_BUS)
         row->policy_at_once = true;
+}
+
+static void policy_check(const struct database *database, const struct row *row,
+                         const struct txn_record *before, enum txn_event event)
+{
     if (!by_policy(event) || before->state != TXN_IN_DOUBT)
         return;
     if (row->unread && event != TXN_DOUBT_HOLD)
         promise_broken(PROMISE_SILENCE,
                        "row %" PRId64 ": a policy decided over evidence that nobody could read",
                        row->txn.id);
+    if (row->policy_at_once || database->clocks_jump)
+        return;
     /* Deadlines are only ever moved to later, unless a clock jumps. */
-    bool early = database_now_ms(database) < before->deadline_ms && !row->policy_at_once;
-    if (early && !database->clocks_jump)
+    if (database_now_ms(database) < before->deadline_ms)
         promise_broken(PROMISE_SILENCE, "row %" PRId64 ": a policy decided before its deadline",
                        row->txn.id);
+    asked_check(database, row, before);
 }
 
 static void final_check(const struct row *row, const struct txn_record *before)
@@ -161,6 +189,7 @@ void promise_row_moved(const struct database *database, struct row *row,
     approval_check(database, row, before);
     paid_check(database, row, before);
     policy_check(database, row, before, operation->event);
+    doubt_note(database, row, before, operation->event);
     if (txn_state_final(before->state))
         final_check(row, before);
     else if (now == TXN_VENDED || now == TXN_FAILED)
@@ -239,6 +268,13 @@ static void keys_check(const struct database *database, const struct machine_row
                        machine->vm_id);
 }
 
+static void asked_note(const struct database *database, const struct machine_command *command)
+{
+    struct row *row = database_find_approval(database, command->approval);
+    if (row)
+        row->asked_ms = *database->now_ms;
+}
+
 void promise_command_sent(struct database *database, const char *vm_id,
                           const struct machine_command *command, int64_t generation)
 {
@@ -251,6 +287,9 @@ void promise_command_sent(struct database *database, const char *vm_id,
     switch (command->op) {
     case MACHINE_OP_APPROVE:
         approve_check(database, vm_id, command, current);
+        return;
+    case MACHINE_OP_QUERY:
+        asked_note(database, command);
         return;
     case MACHINE_OP_LOCK:
         lock_check(database, machine, command);
