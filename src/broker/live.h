@@ -14,6 +14,8 @@ struct live {
     struct call *lock_calls; /* waiting for the machine's answer; linked by waiting_* */
     struct timer *deadline, *nudge;
     int64_t request_callback_id; /* the last /txn/request; 0 */
+    bool request_withheld;       /* that callback was taken back from outbound, and the commit that
+                                    cancels it is not answered, or failed and is decided again */
     bool rename_unconfirmed;     /* its ref took over from another's, and nothing shows that the
                                     integrator has heard of it */
     bool session_over;        /* paid, and the machine has said that no further choice will come */

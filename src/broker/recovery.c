@@ -43,9 +43,13 @@ static void row_submit(struct broker *broker, const struct store_callback_row *r
         return;
     }
     snprintf(callback.webhook_id, sizeof callback.webhook_id, "%s", row->webhook_id);
-    if (outbound_submit(broker->outbound, &callback) == -ENOBUFS) /* -EEXIST: it has it already */
+    int result = outbound_submit(broker->outbound, &callback);
+    if (result == -ENOBUFS)
         backlog_left(broker,
                      broker->outbox_after + 1); /* the page is read again: it is not in id order */
+    struct live *live = live_find_id(broker, row->txn_id);
+    if (result == 0 && live && live->request_callback_id == row->callback_id)
+        live->request_withheld = false; /* else -EEXIST: outbound has it already */
 }
 
 static void recovery_done(struct broker *broker)

@@ -160,8 +160,13 @@ static void step_acted(struct machine *machine, const int64_t *callback_ids)
 
 void step_cancel_request(struct machine *machine)
 {
-    int64_t callback_id = machine->live->request_callback_id;
-    if (callback_id && outbound_cancel(machine->broker->outbound, callback_id))
+    struct live *live = machine->live;
+    int64_t callback_id = live->request_callback_id;
+    if (callback_id == 0)
+        return;
+    if (!live->request_withheld)
+        live->request_withheld = outbound_cancel(machine->broker->outbound, callback_id);
+    if (live->request_withheld)
         machine->cancelled_callback = callback_id;
 }
 
@@ -169,8 +174,13 @@ void step_cancel_settle(struct machine *machine, enum store_outcome outcome)
 {
     int64_t callback_id = machine->cancelled_callback;
     machine->cancelled_callback = 0;
-    if (outcome == STORE_APPLIED || callback_id == 0)
+    if (callback_id == 0)
         return;
+    if (outcome == STORE_APPLIED) {
+        machine->live->request_callback_id = 0;
+        machine->live->request_withheld = false;
+        return;
+    }
     backlog_left(machine->broker, callback_id);
     backlog_load(machine->broker);
 }

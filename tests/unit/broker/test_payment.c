@@ -371,6 +371,28 @@ START_TEST(a_choice_taken_back_takes_its_unsent_request_back_in_the_same_commit)
 }
 END_TEST
 
+START_TEST(a_request_taken_back_stays_taken_back_over_an_outage)
+{
+    chosen();
+    played.cancels = true;
+    struct machine_event back = event_of(MACHINE_EVENT_WITHDRAWN, "withdrawn");
+    back.session = 7;
+    back.request = 1;
+    say(back);
+    played.store_is_ready = false;
+    played.store.lost(played.broker);
+    answer(STORE_UNAVAILABLE);
+    played.cancels = false; /* outbound has it no more */
+    played.store_is_ready = true;
+    played.store.ready(played.broker);
+    while (asked() != TXN_SELECTION_WITHDRAWN)
+        answer(STORE_APPLIED);
+    ck_assert_int_eq(played.questions->cancelled, 1); /* so that nothing overtakes it */
+    answer_all();
+    ck_assert_int_eq(live_of_vm()->txn.state, TXN_WITHDRAWN);
+}
+END_TEST
+
 START_TEST(a_request_taken_back_by_a_step_that_failed_is_owed_again)
 {
     chosen();
@@ -442,6 +464,7 @@ static void add_txn_request(Suite *suite)
     tcase_add_test(tests, a_request_that_cannot_be_delivered_frees_the_machine);
     tcase_add_test(tests, the_fate_of_a_request_that_was_replaced_ends_nothing);
     tcase_add_test(tests, a_choice_taken_back_takes_its_unsent_request_back_in_the_same_commit);
+    tcase_add_test(tests, a_request_taken_back_stays_taken_back_over_an_outage);
     tcase_add_test(tests, a_request_taken_back_by_a_step_that_failed_is_owed_again);
     suite_add_tcase(suite, tests);
 }
