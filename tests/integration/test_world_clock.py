@@ -166,6 +166,7 @@ def test_an_open_purchase_keeps_its_time(gateway, clocks, shop, machine, seconds
         machine.withdraw()  # the time to choose begins anew
         purchase.wait_state("WITHDRAWN")
         gateway.kill()
+        FakeClock.forget(gateway.process.pid)
         gateway.start(binary=released("vendgated"), environment=clocks["gateway"].environment)
         connect_when_known(machine)
         wait_online(shop, machine)

@@ -27,5 +27,11 @@ class FakeClock:
         fresh.chmod(0o644)
         os.replace(fresh, self._file)
 
+    @staticmethod
+    def forget(pid):
+        """Removes what the library kept for a process that was killed."""
+        for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+            pathlib.Path("/dev/shm", name).unlink(missing_ok=True)
+
     def remove(self):
         shutil.rmtree(self._folder)
