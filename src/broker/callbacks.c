@@ -121,6 +121,12 @@ static void submit(struct live *live, const struct owed *owed, int64_t callback_
     if (callback.kind == CALLBACK_REQUEST)
         live->request_callback_id = callback_id;
     struct broker *broker = live->machine->broker;
+    if (broker->backlog || broker->outbox_loading) {
+        /* Nothing may overtake its lane's callbacks that are still in the outbox. */
+        broker->outbox_more = true;
+        live->request_withheld = callback.kind == CALLBACK_REQUEST;
+        return;
+    }
     if (outbound_submit(broker->outbound, &callback) == -ENOBUFS)
         backlog_left(broker, callback_id); /* on disk: read again when there is room */
 }

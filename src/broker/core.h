@@ -29,6 +29,7 @@ struct broker {
     int64_t lost_at_ms;     /* monotonic; 0: the store is there */
     bool outbox_loading;    /* a page of the outbox is being read */
     bool backlog;           /* the outbox holds callbacks that outbound had no room for */
+    bool outbox_more;       /* callbacks were committed that wait behind those being read */
     int64_t outbox_after;   /* callbacks up to this id are in outbound, or done */
     int64_t outbox_highest; /* of the page being read */
     size_t outbox_rows;     /* of the page being read */

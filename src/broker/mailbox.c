@@ -77,7 +77,8 @@ static void calls_refuse(struct machine *machine)
 
 void mailbox_turn(struct machine *machine)
 {
-    if (machine->turning)
+    /* During recovery a step could owe a callback that overtakes those still being read. */
+    if (machine->turning || !machine->broker->ready)
         return;
     machine->turning = true;
     while (!machine->current && machine->mailbox) {

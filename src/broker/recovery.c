@@ -61,8 +61,10 @@ static void recovery_done(struct broker *broker)
                LOG_INT("callbacks", (int64_t)outbound_pending(broker->outbound)));
     struct machine *machine, *next;
     HASH_ITER (hh, broker->machines, machine, next) {
-        if (!machine->live)
+        if (!machine->live) {
+            mailbox_turn(machine);
             continue;
+        }
         machine->presence = PRESENCE_GONE;
         timer_start(machine->grace, broker->options.offline_grace_ms);
         live_deadline_start(machine->live);
@@ -92,7 +94,8 @@ static void outbox_row(void *arg, enum store_outcome outcome, const struct store
     }
     if (!broker->backlog)
         broker->outbox_after = broker->outbox_highest;
-    if (broker->outbox_rows == OUTBOX_PAGE && !broker->backlog)
+    bool more = broker->outbox_rows == OUTBOX_PAGE || broker->outbox_more;
+    if (more && !broker->backlog)
         outbox_page(broker);
     else if (!broker->ready)
         recovery_done(broker);
@@ -101,6 +104,7 @@ static void outbox_row(void *arg, enum store_outcome outcome, const struct store
 static void outbox_page(struct broker *broker)
 {
     broker->outbox_loading = true;
+    broker->outbox_more = false;
     broker->outbox_rows = 0;
     broker->outbox_highest = broker->outbox_after;
     store_callback_load(broker->store, broker->outbox_after, OUTBOX_PAGE, outbox_row, broker);

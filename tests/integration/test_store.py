@@ -110,7 +110,7 @@ def test_maintain_forgets_answers_after_a_day(database):
 
 @pytest.mark.parametrize("statement", [
     "UPDATE txn_event SET event = 'x'", "DELETE FROM txn_event", "TRUNCATE txn_event", "TRUNCATE txn CASCADE",
-    "TRUNCATE callback", "TRUNCATE machine_event", "TRUNCATE txn_adjustment"])
+    "TRUNCATE callback", "TRUNCATE machine_event", "TRUNCATE txn_adjustment CASCADE"])
 def test_journals_only_grow(database, statement):
     database.rows("""INSERT INTO txn_event (txn_id, version, to_state, event, actor, step, instance_id)
                      VALUES (1, 1, 'LOCKING', 'lock', 'integrator', 1, 1) RETURNING 1""")
