@@ -102,6 +102,17 @@ void broker_release(struct broker *broker, const struct broker_release_call *giv
         call_post(broker_machine_get(broker, call->vm_id), call);
 }
 
+/* Nothing is live here; what the database holds belongs to another process. */
+static void release_looked(void *arg, enum store_outcome outcome, const struct store_live_row *row)
+{
+    struct machine *machine = arg;
+    if (row) {
+        machine->current->reason = REASON_MACHINE_NOT_READY;
+        return;
+    }
+    input_done(machine, outcome);
+}
+
 void call_release_work(struct machine *machine, struct input *input)
 {
     const struct call *call = input->call;
@@ -109,10 +120,12 @@ void call_release_work(struct machine *machine, struct input *input)
     log_notice("release", LOG_TEXT("vm", machine->vm_id), LOG_INT("txn", live ? live->txn.id : 0),
                LOG_TEXT("operator", call->operator), LOG_TEXT("because", call->because));
     open_session_end(machine, true);
-    if (!live || txn_state_money(live->txn.state)) {
-        input->reason = live                                ? REASON_ALREADY_PAID
-                        : broker_machine_elsewhere(machine) ? REASON_MACHINE_NOT_READY
-                                                            : REASON_NONE;
+    if (!live) {
+        store_txn_load_live(machine->broker->store, machine->vm_id, release_looked, machine);
+        return;
+    }
+    if (txn_state_money(live->txn.state)) {
+        input->reason = REASON_ALREADY_PAID;
         input_done(machine, STORE_APPLIED);
         return;
     }

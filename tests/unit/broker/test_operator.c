@@ -119,6 +119,7 @@ START_TEST(a_release_frees_an_unpaid_machine)
     ck_assert(told.success);
     ck_assert_ptr_null(live_of_vm());
     ck_assert_int_eq(played.submitted.kind, CALLBACK_UNLOCK);
+    played.has_row = false;
     release();
     ck_assert(told.success);
 }
@@ -144,7 +145,7 @@ END_TEST
 
 START_TEST(a_release_of_a_machine_that_another_process_holds_is_not_claimed)
 {
-    played.machine.owner_instance = 2;
+    row_in(TXN_LOCKED, TXN_TIMER_SELECTION, 60000); /* on disk, and not live here */
     release();
     ck_assert_int_eq(told.reason, REASON_MACHINE_NOT_READY);
 }
