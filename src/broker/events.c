@@ -358,7 +358,9 @@ void event_work(struct machine *machine, struct input *input)
         return;
     case SEQUENCE_AHEAD:
         act_alert(machine, NULL, "event_number_ahead");
-        input->refused = true; /* the next hello tells it where we are */
+        /* The hole was asked for long ago. A machine that tells what it has before it answers would
+         * come this far each time: it begins anew. */
+        machine->new_epoch = input->refused = true;
         input_done(machine, STORE_APPLIED);
         return;
     }

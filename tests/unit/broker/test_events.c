@@ -156,6 +156,12 @@ START_TEST(an_event_too_far_ahead_is_not_acknowledged)
     say_as(numbered(0, 1000));
     ck_assert_ptr_null(played.questions);
     ck_assert_int_eq(played.acks[EVENT_REFUSED], 1);
+    go(1, LINK_DOWN_PROTOCOL);
+    arrive(2);
+    answer_all();
+    hello(2, -1, -1, "J");
+    ck_assert(played.last_of[MACHINE_OP_HELLO].new_epoch); /* else it would come so far again */
+    answer_all();
 }
 END_TEST
 
