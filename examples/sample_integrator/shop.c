@@ -352,8 +352,8 @@ int shop_work(struct shop *shop)
 {
     int64_t now = clock_monotonic_ms();
     int64_t wait_ms = -1;
-    struct purchase *purchase;
-    DL_FOREACH2 (shop->purchases, purchase, next_purchase) {
+    for (struct purchase *purchase = shop->purchases; purchase;
+         purchase = purchase->next_purchase) {
         if (purchase->next == NEXT_NONE)
             continue;
         int64_t left_ms = purchase->due_ms - now;
