@@ -10,6 +10,7 @@
 
 /* The machine bounds the whole session by its own clock; ours always ends it first. */
 #define SESSION_MARGIN_S 10
+#define SESSION_CHOICES 5 /* of a customer who may choose again */
 #define RELEASE_TTL_MS 30000
 
 static struct machine_command command_for(const struct live *live, enum machine_op op,
@@ -38,7 +39,12 @@ static void send_lock(struct live *live)
 {
     const struct broker_options *options = &live->machine->broker->options;
     struct machine_command command = command_for(live, MACHINE_OP_LOCK, options->lock_ack_ms);
-    command.timeout_s = (options->selection_ms + options->payment_ms) / 1000 + SESSION_MARGIN_S;
+    const struct integrator *integrator =
+        people_integrator(live->machine->broker->people, live->txn.integrator_id);
+    bool again = integrator && (integrator->allow_rename || integrator->allow_multi_vend);
+    command.timeout_s =
+        (again ? SESSION_CHOICES : 1) * (options->selection_ms + options->payment_ms) / 1000 +
+        SESSION_MARGIN_S;
     command.balance = balance_clamped(live);
     broker_machine_send(live->machine, &command);
 }

@@ -80,6 +80,8 @@ static void sweep(void *arg)
     recovery_begin(broker); /* a reading of it may have failed though the store is there */
     if (fleet_directory_stale(broker->directory) && store_ready(broker->store))
         fleet_directory_refresh(broker->directory, NULL);
+    if (broker->ready)
+        backlog_read(broker);
     timer_start(broker->sweep, SWEEP_MS);
 }
 

@@ -121,10 +121,12 @@ static void submit(struct live *live, const struct owed *owed, int64_t callback_
     if (callback.kind == CALLBACK_REQUEST)
         live->request_callback_id = callback_id;
     struct broker *broker = live->machine->broker;
-    if (broker->backlog || broker->outbox_loading) {
-        /* Nothing may overtake its lane's callbacks that are still in the outbox. */
+    /* Nothing may overtake its lane's callbacks that are still in the outbox. */
+    if (broker->outbox_loading || live->request_withheld) {
         broker->outbox_more = true;
-        live->request_withheld = callback.kind == CALLBACK_REQUEST;
+        if (!broker->outbox_loading)
+            backlog_left(broker, callback_id);
+        live->request_withheld |= callback.kind == CALLBACK_REQUEST && !callback.renames;
         return;
     }
     if (outbound_submit(broker->outbound, &callback) == -ENOBUFS)

@@ -117,13 +117,18 @@ void backlog_left(struct broker *broker, int64_t callback_id)
     broker->backlog = true;
 }
 
-void backlog_load(struct broker *broker)
+void backlog_read(struct broker *broker)
 {
-    if (!broker->backlog || broker->outbox_loading || !store_ready(broker->store) ||
-        outbound_pending(broker->outbound) > OUTBOX_PAGE)
+    if (!broker->backlog || broker->outbox_loading || !store_ready(broker->store))
         return;
     broker->backlog = false;
     outbox_page(broker);
+}
+
+void backlog_load(struct broker *broker)
+{
+    if (outbound_pending(broker->outbound) <= OUTBOX_PAGE)
+        backlog_read(broker);
 }
 
 /* A doubt ages only while its machine could be heard: not while this process was away. */

@@ -96,6 +96,13 @@ static void reloaded(void *arg, enum store_outcome outcome, const struct store_l
         input_retry(machine);
 }
 
+/* It is likely another process's by now: what time decides is not tried again at once. */
+static void conflict_wait(struct live *live)
+{
+    if (live && timer_running(live->deadline) && timer_left_ms(live->deadline) < CONFLICT_WAIT_MS)
+        timer_start(live->deadline, CONFLICT_WAIT_MS);
+}
+
 /* The row, its version or its owner is not what we believed: read again and decide anew. */
 void plan_conflict(struct machine *machine)
 {
@@ -104,6 +111,7 @@ void plan_conflict(struct machine *machine)
                LOG_INT("tries", machine->current->tries));
     plan_drop(machine);
     if (++machine->current->tries >= STEP_TRIES_MAX) {
+        conflict_wait(machine->live);
         input_done(machine, STORE_CONFLICT);
         return;
     }
@@ -170,13 +178,13 @@ void step_cancel_request(struct machine *machine)
         machine->cancelled_callback = callback_id;
 }
 
-void step_cancel_settle(struct machine *machine, enum store_outcome outcome)
+void step_cancel_settle(struct machine *machine, enum store_outcome outcome, bool cancelled)
 {
     int64_t callback_id = machine->cancelled_callback;
     machine->cancelled_callback = 0;
     if (callback_id == 0)
         return;
-    if (outcome == STORE_APPLIED) {
+    if (outcome == STORE_APPLIED && cancelled) {
         machine->live->request_callback_id = 0;
         machine->live->request_withheld = false;
         return;
@@ -188,7 +196,7 @@ void step_cancel_settle(struct machine *machine, enum store_outcome outcome)
 static void step_saved(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
 {
     struct machine *machine = arg;
-    step_cancel_settle(machine, outcome);
+    step_cancel_settle(machine, outcome, outcome == STORE_APPLIED && result->cancelled);
     if (outcome == STORE_CONFLICT) {
         plan_conflict(machine);
         return;

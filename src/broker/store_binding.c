@@ -12,6 +12,7 @@ static void doubts_extend(struct broker *broker, int64_t away_ms)
     HASH_ITER (hh, broker->lives, live, next) {
         if (live->txn.timer != TXN_TIMER_DOUBT)
             continue;
+        live->expiring = false; /* its deadline is not over, and it is asked again when it is */
         live->txn.deadline_ms += away_ms; /* only time in which the machine could be heard counts */
         live->deadline_moved = true;
         live_deadline_start(live);

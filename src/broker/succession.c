@@ -63,7 +63,7 @@ static void taken_over(struct machine *machine, const struct store_txn_result *r
 static void succeeded(void *arg, enum store_outcome outcome, const struct store_txn_result *result)
 {
     struct machine *machine = arg;
-    step_cancel_settle(machine, outcome);
+    step_cancel_settle(machine, outcome, outcome == STORE_APPLIED && result->cancelled);
     if (outcome == STORE_APPLIED) {
         taken_over(machine, result);
         return;

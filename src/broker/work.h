@@ -6,6 +6,7 @@
 
 #define STEP_TRIES_MAX 3   /* a step that finds its row changed is decided again this often */
 #define STEP_RETRY_MS 1000 /* after a step that PostgreSQL refused */
+#define CONFLICT_WAIT_MS 10000
 #define REFUSAL_REPEATED_MS 60000
 #define KEYS_PENDING_MS 5000
 #define MACHINE_RESPONSE_MIN_S 8 /* a machine less patient cannot be locked */
@@ -33,8 +34,8 @@ void plan_drop(struct machine *machine);
 /* Takes the live row's unsent /txn/request back from outbound; the step's commit takes it from the
  * queue. */
 void step_cancel_request(struct machine *machine);
-/* The commit is answered; what was not applied owes its request as before. */
-void step_cancel_settle(struct machine *machine, enum store_outcome outcome);
+/* The commit is answered; what it did not cancel is owed as before. */
+void step_cancel_settle(struct machine *machine, enum store_outcome outcome, bool cancelled);
 void signal_work(struct machine *machine, struct input *input);
 
 /* succession.c - another selection in the same session takes over under a new ref */
@@ -113,6 +114,9 @@ void doubt_policy_apply(struct machine *machine);
 void recovery_begin(struct broker *broker);
 /* Reads the next page of the outbox once outbound has room again. */
 void backlog_load(struct broker *broker);
+/* Reads it whether there is much room or not: one integrator's waiting callbacks may take it all.
+ */
+void backlog_read(struct broker *broker);
 void drain_check(struct broker *broker);
 
 #endif

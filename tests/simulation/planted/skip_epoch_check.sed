@@ -3,4 +3,4 @@
 # first depends on the seed.
 # file: src/broker/step.c
 # breaks: .
-/^    step_cancel_settle(machine, outcome);$/i\    outcome = outcome == STORE_CONFLICT && machine->owed_count == 0 ? STORE_APPLIED : outcome;
+/^    step_cancel_settle(machine, outcome,/i\    outcome = outcome == STORE_CONFLICT && machine->owed_count == 0 ? STORE_APPLIED : outcome;
