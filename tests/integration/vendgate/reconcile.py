@@ -11,6 +11,7 @@ import collections
 import json
 import pathlib
 
+RESULTS = ("dispensed", "not_dispensed", "interrupted")
 UNKNOWN_OUTCOME = 203  # the policy decided without knowing
 ENDS = ("/txn/vend", "/txn/unlock")
 FEEDS = "/feed/"
@@ -53,6 +54,8 @@ def read_journals(folder, reader):
             if "approval" in line:
                 entry = known.setdefault(line["approval"], {"vm_id": path.name.split(".journal")[0]})
                 entry.update({key: line[key] for key in ("verdict", "result", "on_bus") if key in line})
+                if line.get("verdict") in RESULTS:  # of a journal that was compacted: what it came to
+                    entry["result"] = line["verdict"]
     return known
 
 
