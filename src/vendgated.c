@@ -167,6 +167,9 @@ static int outbound_build(struct daemon *daemon)
         .connections_max = config->outbound.connections,
         .connections_per_endpoint = config->outbound.connections_per_endpoint,
         .queue_max = config->outbound.queue,
+        .endpoint_waiting_max = config->outbound.endpoint_queue,
+        .dns_servers = config->outbound.dns_servers,
+        .proxy = config->outbound.proxy,
         .user_agent = "vendgate/" VENDGATE_VERSION,
     };
     struct outbound_journal journal;

@@ -35,6 +35,9 @@ static const struct config_key KEYS[] = {
         "One attempt to reach the server's host; six times as long for its server to let us in."),
     KEY("store", "heartbeat", MS, "2s", 200, 60 * SECOND, store.heartbeat_ms,
         "How often this process shows that it lives."),
+    KEY("store", "lease", MS, "15s", 2 * SECOND, 10 * 60 * SECOND, store.lease_ms,
+        "A process that has not shown that it lives for so long sends no callbacks, and another "
+        "takes them over; the same for all processes on one database, at least three heartbeats."),
 
     TEXT("machines", "address", "::", machines.address,
          "Where machines connect with MQTT over TLS."),
@@ -133,6 +136,18 @@ static const struct config_key KEYS[] = {
         outbound.connections_per_endpoint, "Most connections to one integrator."),
     KEY("outbound", "queue", CONFIG_INTEGER, "100000", 1000, 10000000, outbound.queue,
         "Callbacks held in memory; the rest waits in the database."),
+    KEY("outbound", "endpoint_queue", CONFIG_INTEGER, "1000", 100, 100000, outbound.endpoint_queue,
+        "Callbacks held in memory for one integrator; the rest waits in the database."),
+    TEXT("outbound", "dns_servers", "", outbound.dns_servers,
+         "Name servers for integrators' hosts, address[:port] with commas; empty: as the system is "
+         "set up."),
+    TEXT("outbound", "proxy", "", outbound.proxy,
+         "HTTP proxy for all callbacks, a URL; empty: none, whatever the environment says. With "
+         "one, the proxy resolves and checks the addresses."),
+
+    TEXT("secrets", "master_key_file", "", secrets.master_key_file,
+         "File with the master key that seals integrators' secrets in the database; empty: the "
+         "systemd credential master_key if there is one, else sealed secrets cannot be read."),
 };
 
 int vendgated_config_read(const char *path, struct vendgated_config *ret_config,

@@ -20,7 +20,8 @@ struct vendgated_config {
     char *log_level;
     struct {
         char *url, *password_file;
-        int64_t batch, queue, statement_timeout_ms, connect_timeout_ms, heartbeat_ms;
+        int64_t batch, queue, statement_timeout_ms, connect_timeout_ms, heartbeat_ms,
+            lease_ms;
     } store;
     struct listener_config machines, api;
     struct {
@@ -43,8 +44,12 @@ struct vendgated_config {
             doubt_ms, recovery_grace_ms, offline_grace_ms, query_every_ms;
     } timers;
     struct {
-        int64_t connections, connections_per_endpoint, queue;
+        int64_t connections, connections_per_endpoint, queue, endpoint_queue;
+        char *dns_servers, *proxy;
     } outbound;
+    struct {
+        char *master_key_file;
+    } secrets;
 };
 
 /* 0, or a negative errno with ret_error naming file, line and remedy. */

@@ -61,19 +61,27 @@ static bool endpoint(void *arg, int64_t integrator_id, struct outbound_endpoint 
 {
     const struct broker *broker = arg;
     const struct integrator *integrator = people_integrator(broker->people, integrator_id);
-    if (!integrator || !integrator->callback_url)
+    if (!integrator || !integrator->callback_url || integrator->held)
         return false;
     *ret_endpoint = (struct outbound_endpoint){
         .base_url = integrator->callback_url,
         .ca_file = integrator->callback_ca_file,
         .allow_http = integrator->allow_http,
-        .allow_private = integrator->allow_private,
+        .allow_cidr = integrator->allow_cidr,
+        .client_cert_file = integrator->client_cert_file,
+        .client_key_file = integrator->client_key_file,
+        .public_key_pins = integrator->public_key_pins,
+        .rate_per_second = integrator->rate_per_second,
+        .v1a_only = integrator->v1a_only,
         .api_key = integrator->present_api_key,
         .user = integrator->present_user,
         .password = integrator->present_password,
     };
     for (size_t i = 0; i < OUTBOUND_KEYS_MAX; i++)
-        ret_endpoint->signing_keys[i] = integrator->signing_keys[i];
+        ret_endpoint->signing_keys[i] = (struct outbound_key){
+            .secret = integrator->signing_keys[i],
+            .until_ms = integrator->signing_until_ms[i],
+        };
     return true;
 }
 

@@ -16,9 +16,9 @@ static const char *const FATES[] = {
     [CALLBACK_PENDING] = "pending", [CALLBACK_DELIVERED] = "delivered",
     [CALLBACK_REFUSED] = "refused", [CALLBACK_EXPIRED] = "expired",
     [CALLBACK_PARKED] = "parked",   [CALLBACK_CANCELLED] = "cancelled",
-    [CALLBACK_IMPLIED] = "implied",
+    [CALLBACK_IMPLIED] = "implied", [CALLBACK_SKIPPED] = "skipped",
 };
-static_assert(ARRAY_SIZE(FATES) == CALLBACK_IMPLIED + 1, "a name for every fate");
+static_assert(ARRAY_SIZE(FATES) == CALLBACK_SKIPPED + 1, "a name for every fate");
 
 const char *callback_kind_path(enum callback_kind kind)
 {

@@ -86,7 +86,7 @@ static const char *take_url(struct endpoint *endpoint, uv_loop_t *loop,
     while (size > 0 && given->base_url[size - 1] == '/')
         size--;
     endpoint->base_url = memory_bytes(given->base_url, size);
-    endpoint->host = host_new(loop, host, given->allow_private);
+    endpoint->host = host_new(loop, host, endpoint->allow_private);
     return NULL;
 }
 
@@ -141,12 +141,15 @@ struct endpoint *endpoint_new(uv_loop_t *loop, const struct outbound_endpoint *g
     endpoint->references = 1;
     endpoint->ca_file = memory_text(given->ca_file);
     endpoint->allow_http = given->allow_http;
-    endpoint->allow_private = given->allow_private;
+    endpoint->allow_private = given->allow_cidr && given->allow_cidr[0];
     endpoint->changed_ms = changed_ms;
+    const char *secrets[OUTBOUND_KEYS_MAX] = {NULL};
+    for (size_t i = 0; i < OUTBOUND_KEYS_MAX; i++)
+        secrets[i] = given->signing_keys[i].secret;
     const char *fault = take_url(endpoint, loop, given);
     if (!fault)
         fault = take_credentials(endpoint, given);
-    if (!fault && webhook_signer_new(given->signing_keys, &endpoint->signer) < 0)
+    if (!fault && webhook_signer_new(secrets, &endpoint->signer) < 0)
         fault = "no usable signing key";
     if (fault)
         (void)snprintf(endpoint->fault, sizeof(endpoint->fault), "%s", fault);

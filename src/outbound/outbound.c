@@ -367,6 +367,39 @@ void outbound_imply(struct outbound *outbound, int64_t callback_id)
     parcel_free(parcel);
 }
 
+void outbound_recorded(struct outbound *outbound UNUSED, int64_t callback_id UNUSED)
+{
+}
+
+static void forget(struct outbound *outbound, struct parcel *parcel)
+{
+    leave(parcel);
+    if (parcel->attempt)
+        attempt_abort(&parcel->attempt, NULL);
+    drain_check(outbound);
+    take_out(parcel);
+    parcel_free(parcel);
+}
+
+void outbound_forget(struct outbound *outbound, int64_t callback_id)
+{
+    struct delivery *delivery = lane_find(outbound->lanes, callback_id);
+    if (delivery)
+        forget(outbound, parcel_of(delivery));
+}
+
+void outbound_forget_lane(struct outbound *outbound UNUSED, int64_t lane UNUSED)
+{
+}
+
+void outbound_forget_all(struct outbound *outbound UNUSED)
+{
+}
+
+void outbound_lease(struct outbound *outbound UNUSED, int64_t until_ms UNUSED)
+{
+}
+
 static void wake(void *arg, struct delivery *delivery)
 {
     const struct target *target = arg;

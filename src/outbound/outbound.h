@@ -56,6 +56,8 @@ struct outbound_callback {
     size_t body_size;
     int64_t expires_ms; /* unix ms on PostgreSQL's clock; after it no attempt is made */
     int attempts;       /* made already, before a restart */
+    int64_t not_before_ms; /* same clock; no attempt before it; 0: at once */
+    bool replay;        /* sent again by a person: header webhook-replay, class of feeds, lane 0 */
     bool renames;       /* /txn/request with new_txn_ref: never cancelled */
 };
 
@@ -79,6 +81,7 @@ enum callback_fate {
     CALLBACK_PARKED,    /* kept until an operator acts; never dropped */
     CALLBACK_CANCELLED, /* superseded before it was sent */
     CALLBACK_IMPLIED,   /* /api/paid proved that it arrived */
+    CALLBACK_SKIPPED,   /* a person has taken it out; never decided here */
 };
 const char *callback_fate_name(enum callback_fate fate);
 
@@ -114,10 +117,19 @@ struct outbound_endpoint {
     const char *base_url; /* "https://host[:port][/path]", the kind's path is appended */
     const char *ca_file;  /* PEM, instead of the system's; NULL */
     bool allow_http;      /* plain http:// by explicit permission */
-    bool allow_private;   /* private, loopback and link-local addresses by explicit permission */
+    const char *allow_cidr; /* networks that are reached though they are not public,
+                               "10.0.0.0/8,::1/128"; NULL or empty: none */
+    const char *client_cert_file, *client_key_file; /* PEM, what we present in TLS; NULL: nothing */
+    const char *public_key_pins; /* "sha256//<base64>;..."; NULL or empty: none */
+    int64_t rate_per_second;     /* most attempts a second; 0: no limit */
     const char *api_key;  /* X-API-Key that we present; NULL: none */
     const char *user, *password;                 /* Basic that we present; NULL: none */
-    const char *signing_keys[OUTBOUND_KEYS_MAX]; /* "whsec_...", newest first; NULL ends */
+    /* "whsec_..." (v1) or "whsk_..." (v1a), newest first; secret NULL ends. */
+    struct outbound_key {
+        const char *secret;
+        int64_t until_ms; /* PostgreSQL's clock, unix ms: it signs no more from then on; 0: no end */
+    } signing_keys[OUTBOUND_KEYS_MAX];
+    bool v1a_only; /* it verifies v1a: v1 is left out while a v1a key is live */
 };
 
 struct outbound_directory {
@@ -131,12 +143,20 @@ struct outbound_handlers {
      * it. `message` is the integrator's own reason or NULL; borrowed. */
     void (*settled)(void *arg, const struct outbound_callback *callback, enum callback_fate fate,
                     const char *message);
+    /* After a -ENOBUFS for it: less than half of endpoint_waiting_max is waiting again. */
+    void (*room)(void *arg, int64_t integrator_id);
+    /* It has answered 410: held here until outbound_endpoint_changed(); a person should look. */
+    void (*gone)(void *arg, int64_t integrator_id);
 };
 
 struct outbound_options {
     int64_t connections_max;          /* kept in all, 256 */
     int64_t connections_per_endpoint; /* at once to one integrator, 32 */
     int64_t queue_max;                /* callbacks held in memory, 100,000 */
+    int64_t endpoint_waiting_max;     /* of them for one integrator, 1,000 */
+    const char *dns_servers; /* "address[:port],..." instead of resolv.conf's; NULL or empty */
+    const char *proxy;       /* HTTP proxy for all callbacks, a URL; NULL or empty: none, whatever
+                                the environment says */
     const char *user_agent;
 };
 
@@ -156,8 +176,9 @@ MUST_CHECK int outbound_open(uv_loop_t *loop, const struct outbound_options *opt
                              char ret_error[static OUTBOUND_ERROR_SIZE]);
 
 /* Sent in this turn when its lane is free. Those of one lane come in the order of lane_sequence.
- * -ENOBUFS: memory limit reached; it stays in the database and the caller loads it later. -EEXIST:
- * this callback is here already. */
+ * -ENOBUFS: the limit of memory or of its endpoint is reached (class 0 has a reserve of its own
+ * above the latter); it stays in the database and the caller loads it later, no other of its lane
+ * before it. -EEXIST: this callback is here already, or its end is not yet recorded. */
 MUST_CHECK int outbound_submit(struct outbound *outbound, const struct outbound_callback *callback);
 /* Takes back a callback that has never been attempted and does not rename; settled() is not called.
  * True: it is gone (its queue row was removed in the caller's commit). False: in flight, attempted,
@@ -166,6 +187,17 @@ bool outbound_cancel(struct outbound *outbound, int64_t callback_id);
 /* The integrator has proved that it arrived: ends it as IMPLIED, aborts an attempt in flight,
  * releases the lane. Unknown: nothing happens. */
 void outbound_imply(struct outbound *outbound, int64_t callback_id);
+/* Its outcome is on disk, or was refused there: nothing is remembered of it any more. After each
+ * journal.record() with a fate and each settle(). */
+void outbound_recorded(struct outbound *outbound, int64_t callback_id);
+/* It is no longer ours (a person skipped it, another process took it): nothing is told or recorded,
+ * an attempt under way is aborted. Unknown: nothing happens. */
+void outbound_forget(struct outbound *outbound, int64_t callback_id);
+void outbound_forget_lane(struct outbound *outbound, int64_t lane);
+void outbound_forget_all(struct outbound *outbound);
+/* No attempt begins at or after `until_ms` (monotonic): then another process may have taken our
+ * lanes. From outbound_open() on there is no such limit. */
+void outbound_lease(struct outbound *outbound, int64_t until_ms);
 /* An endpoint's data changed, or it is held no more (an answer 410 holds it here): connections made
  * with the old are not used again, waiting callbacks are due now. */
 void outbound_endpoint_changed(struct outbound *outbound, int64_t integrator_id);

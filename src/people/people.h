@@ -20,9 +20,14 @@ struct integrator {
     char *name;
     bool enabled;
     char *callback_url, *callback_ca_file; /* NULL: none */
-    bool allow_http, allow_private;
+    bool allow_http;
+    char *allow_cidr; /* as in store/people.h, like all below */
+    char *client_cert_file, *client_key_file, *public_key_pins;
+    int64_t rate_per_second;
+    bool v1a_only, held;
     char *present_api_key, *present_user, *present_password;
-    char *signing_keys[STORE_SIGNING_KEYS_MAX];
+    char *signing_keys[STORE_SIGNING_KEYS_MAX]; /* unsealed, newest first; NULL ends */
+    int64_t signing_until_ms[STORE_SIGNING_KEYS_MAX]; /* 0: no end */
     int64_t amount_max;
     bool allow_rename, allow_multi_vend, strict_codes;
     char *doubt_policy;

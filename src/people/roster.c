@@ -19,7 +19,7 @@ struct roster {
 };
 
 /* The texts of an integrator, for copying, comparing and freeing alike. */
-enum { TEXT_COUNT = 7 + STORE_SIGNING_KEYS_MAX };
+enum { TEXT_COUNT = 11 + STORE_SIGNING_KEYS_MAX };
 
 static void list_texts(struct integrator *integrator, char **ret_texts[static TEXT_COUNT])
 {
@@ -29,7 +29,11 @@ static void list_texts(struct integrator *integrator, char **ret_texts[static TE
                       &integrator->present_api_key,
                       &integrator->present_user,
                       &integrator->present_password,
-                      &integrator->doubt_policy};
+                      &integrator->doubt_policy,
+                      &integrator->allow_cidr,
+                      &integrator->client_cert_file,
+                      &integrator->client_key_file,
+                      &integrator->public_key_pins};
     static_assert(ARRAY_SIZE(texts) + STORE_SIGNING_KEYS_MAX == TEXT_COUNT, "list_texts");
     memcpy(ret_texts, texts, sizeof(texts));
     for (size_t i = 0; i < STORE_SIGNING_KEYS_MAX; i++)
@@ -50,8 +54,14 @@ static void copy_texts(struct integrator *integrator, const struct store_integra
     integrator->present_user = memory_text(row->present_user);
     integrator->present_password = memory_text(row->present_password);
     integrator->doubt_policy = memory_text(row->doubt_policy);
-    for (size_t i = 0; i < STORE_SIGNING_KEYS_MAX && row->signing_keys[i]; i++)
-        integrator->signing_keys[i] = memory_text(row->signing_keys[i]);
+    integrator->allow_cidr = memory_text(row->allow_cidr);
+    integrator->client_cert_file = memory_text(row->client_cert_file);
+    integrator->client_key_file = memory_text(row->client_key_file);
+    integrator->public_key_pins = memory_text(row->public_key_pins);
+    for (size_t i = 0; i < STORE_SIGNING_KEYS_MAX && row->signing_keys[i].secret; i++) {
+        integrator->signing_keys[i] = memory_text(row->signing_keys[i].secret);
+        integrator->signing_until_ms[i] = row->signing_keys[i].until_ms;
+    }
 }
 
 static void entry_free(struct entry *entry)
@@ -85,7 +95,9 @@ void roster_add(struct roster *roster, const struct store_integrator_row *row)
         .id = row->integrator_id,
         .enabled = row->enabled,
         .allow_http = row->allow_http,
-        .allow_private = row->allow_private,
+        .rate_per_second = row->rate_per_second,
+        .v1a_only = row->v1a_only,
+        .held = row->held,
         .amount_max = row->amount_max,
         .allow_rename = row->allow_rename,
         .allow_multi_vend = row->allow_multi_vend,
@@ -121,7 +133,11 @@ static bool is_same(struct integrator *left, struct integrator *right)
         if (!is_same_text(*left_texts[i], *right_texts[i]))
             return false;
     return left->enabled == right->enabled && left->allow_http == right->allow_http &&
-           left->allow_private == right->allow_private && left->amount_max == right->amount_max &&
+           left->rate_per_second == right->rate_per_second &&
+           left->v1a_only == right->v1a_only && left->held == right->held &&
+           memcmp(left->signing_until_ms, right->signing_until_ms,
+                  sizeof(left->signing_until_ms)) == 0 &&
+           left->amount_max == right->amount_max &&
            left->allow_rename == right->allow_rename &&
            left->allow_multi_vend == right->allow_multi_vend &&
            left->strict_codes == right->strict_codes &&

@@ -12,11 +12,13 @@
 EMBED(migration_0001, "0001_core.sql");
 EMBED(migration_0002, "0002_outcomes.sql");
 EMBED(migration_0003, "0003_settlements.sql");
+EMBED(migration_0004, "0004_callbacks.sql");
 
 static const struct store_migration MIGRATIONS[] = {
     {1, "core", migration_0001},
     {2, "outcomes", migration_0002},
     {3, "settlements", migration_0003},
+    {4, "callbacks", migration_0004},
 };
 
 const struct store_migration *store_migrations(size_t *ret_count)

@@ -3,7 +3,7 @@
 #include "store/store_internal.h"
 
 /* The order is that of STATEMENT_INTEGRATOR_LOAD. */
-static void integrator_read(const PGresult *rows, int row,
+static void integrator_read(const struct operation *operation, const PGresult *rows, int row,
                             struct store_integrator_row *ret_integrator)
 {
     *ret_integrator = (struct store_integrator_row){
@@ -13,19 +13,28 @@ static void integrator_read(const PGresult *rows, int row,
         .callback_url = row_text(rows, row, 3),
         .callback_ca_file = row_text(rows, row, 4),
         .allow_http = row_bool(rows, row, 5),
-        .allow_private = row_bool(rows, row, 6),
+        .allow_cidr = row_text(rows, row, 6),
         .present_api_key = row_text(rows, row, 7),
         .present_user = row_text(rows, row, 8),
         .present_password = row_text(rows, row, 9),
-        .amount_max = row_integer(rows, row, 14),
-        .allow_rename = row_bool(rows, row, 15),
-        .allow_multi_vend = row_bool(rows, row, 16),
-        .strict_codes = row_bool(rows, row, 17),
-        .doubt_policy = row_text(rows, row, 18),
-        .requests_per_second = row_integer(rows, row, 19),
+        .amount_max = row_integer(rows, row, 18),
+        .allow_rename = row_bool(rows, row, 19),
+        .allow_multi_vend = row_bool(rows, row, 20),
+        .strict_codes = row_bool(rows, row, 21),
+        .doubt_policy = row_text(rows, row, 22),
+        .requests_per_second = row_integer(rows, row, 23),
+        .client_cert_file = row_text(rows, row, 24),
+        .client_key_file = row_text(rows, row, 25),
+        .public_key_pins = row_text(rows, row, 26),
+        .rate_per_second = row_integer(rows, row, 27),
+        .v1a_only = row_bool(rows, row, 28),
+        .held = row_bool(rows, row, 29),
     };
     for (int i = 0; i < STORE_SIGNING_KEYS_MAX; i++)
-        ret_integrator->signing_keys[i] = row_text(rows, row, 10 + i);
+        ret_integrator->signing_keys[i] = (struct store_signing_key){
+            .secret = row_text(rows, row, 10 + i),
+            .until_ms = row_time(operation, rows, row, 14 + i),
+        };
 }
 
 static void integrators_loaded(struct operation *operation, enum store_outcome outcome,
@@ -33,7 +42,7 @@ static void integrators_loaded(struct operation *operation, enum store_outcome o
 {
     for (int row = 0; rows && row < PQntuples(rows); row++) {
         struct store_integrator_row integrator;
-        integrator_read(rows, row, &integrator);
+        integrator_read(operation, rows, row, &integrator);
         operation->callback.integrator_row(operation->arg, outcome, &integrator);
     }
     operation->callback.integrator_row(operation->arg, outcome, NULL);

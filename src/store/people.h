@@ -15,9 +15,19 @@ struct store_integrator_row {
     const char *name;
     bool enabled;
     const char *callback_url, *callback_ca_file;
-    bool allow_http, allow_private;
+    bool allow_http;
+    const char *allow_cidr; /* networks, "10.0.0.0/8,..."; NULL or empty: none */
+    const char *client_cert_file, *client_key_file; /* NULL: none */
+    const char *public_key_pins;                    /* "sha256//...;..."; NULL or empty: none */
+    int64_t rate_per_second;                        /* of attempts; 0: no limit */
+    bool v1a_only;
+    bool held; /* nothing is sent to it */
     const char *present_api_key, *present_user, *present_password;
-    const char *signing_keys[STORE_SIGNING_KEYS_MAX]; /* "whsec_...", newest first; NULL ends */
+    /* Those that sign, newest first; secret NULL ends. */
+    struct store_signing_key {
+        const char *secret; /* as it is kept: sealed, "whsec_..." or "whsk_..." */
+        int64_t until_ms;   /* unix ms; it signs no more from then on; 0: no end */
+    } signing_keys[STORE_SIGNING_KEYS_MAX];
     int64_t amount_max; /* limit of one purchase, smallest unit; 0: none */
     bool allow_rename, allow_multi_vend, strict_codes;
     const char *doubt_policy;    /* "refund", "capture", "hold" */

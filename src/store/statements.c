@@ -46,8 +46,8 @@
     "     renames, expires_at, body)"                                                              \
     "   SELECT callback_id, now(), $4, txn_id, kind, webhook_id, lane, lane_sequence, renames,"    \
     "     from_unix_ms(expires_ms), body FROM made),"                                              \
-    " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, txn_id, kind, renames)" \
-    "   SELECT callback_id, now(), $1, txn_id, kind, renames FROM made),"                          \
+    " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, txn_id, kind, renames)" \
+    "   SELECT callback_id, now(), $1, $4, lane, txn_id, kind, renames FROM made),"                \
     " cancelled AS (DELETE FROM callback_queue q USING moved WHERE q.callback_id = $51 AND q.owner_instance = $1" \
     "     AND q.attempts = 0 AND NOT q.renames RETURNING q.callback_id),"                          \
     " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"  \
@@ -318,12 +318,15 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
 
     [STATEMENT_INTEGRATOR_LOAD] = {"integrator_load", ON_STEPS, false, "iii",
         "SELECT i.integrator_id, i.name, i.enabled, e.callback_url, e.callback_ca_file, coalesce(e.allow_http, false),"
-        "     coalesce(e.allow_private, false), e.present_api_key, e.present_user, e.present_password,"
-        "     s.secrets[1], s.secrets[2], s.secrets[3], s.secrets[4],"
-        "     i.amount_max, i.allow_rename, i.allow_multi_vend, i.strict_codes, i.doubt_policy, i.requests_per_second"
+        "     array_to_string(e.allow_cidr, ','), e.present_api_key, e.present_user, e.present_password,"
+        "     s.secrets[1], s.secrets[2], s.secrets[3], s.secrets[4], s.ends[1], s.ends[2], s.ends[3], s.ends[4],"
+        "     i.amount_max, i.allow_rename, i.allow_multi_vend, i.strict_codes, i.doubt_policy, i.requests_per_second,"
+        "     e.client_cert_file, e.client_key_file, array_to_string(e.public_key_pins, ';'), e.rate_per_second,"
+        "     coalesce(e.v1a_only, false), e.held_at IS NOT NULL"
         " FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id), LATERAL ("
-        "     SELECT array_agg(k.secret ORDER BY k.created_at DESC, k.signing_key_id DESC) AS secrets"
-        "     FROM integrator_signing_key k WHERE k.integrator_id = i.integrator_id AND k.retired_at IS NULL) s"
+        "     SELECT array_agg(k.secret ORDER BY k.created_at DESC, k.signing_key_id DESC) AS secrets,"
+        "         array_agg(unix_ms(k.retired_at) ORDER BY k.created_at DESC, k.signing_key_id DESC) AS ends"
+        "     FROM integrator_signing_key k WHERE k.integrator_id = i.integrator_id AND (k.retired_at IS NULL OR k.retired_at > now())) s"
         " WHERE $3 = 0 OR i.integrator_id = $3 ORDER BY i.integrator_id"},
     [STATEMENT_KEY_LOAD] = {"key_load", ON_STEPS, false, "ii",
         "SELECT k.key_id, k.integrator_id, k.kind, k.user_name, k.digest FROM integrator_key k"
@@ -350,24 +353,33 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "       ORDER BY callback_id LIMIT $4) q JOIN callback c USING (callback_id, created_at)"
         " ORDER BY c.lane, c.lane_sequence, c.callback_id"},
     /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
-     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. A refused /txn/vend waits for a person. */
+     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. A refused /txn/vend waits for a person. Who does not own
+     * the callback any more has made an attempt, but decides nothing. */
     [STATEMENT_CALLBACK_ATTEMPT] = {"callback_attempt", ON_OUTCOMES, false, "iiiiiiiiiititttt",
-        "WITH attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
+        "WITH mine AS (SELECT callback_id, $16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend' AS stays"
+        "   FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 FOR UPDATE),"
+        " attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
         "     first_byte_us, total_us, remote, http_status, result, error, answer, fate)"
-        "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15, $16)"
+        "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15,"
+        "     CASE WHEN EXISTS (SELECT FROM mine) THEN $16 ELSE 'pending' END)"
         "   ON CONFLICT DO NOTHING),"
-        " kept AS (UPDATE callback_queue SET attempts = greatest(attempts, $4::integer), last_attempt_at = from_unix_ms($5),"
-        "     parked = $16 <> 'pending'"
-        "   WHERE callback_id = $3 AND owner_instance = $1"
-        "     AND ($16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend'))"
-        " DELETE FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1"
-        "   AND NOT ($16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend')"},
+        " kept AS (UPDATE callback_queue q SET attempts = greatest(attempts, $4::integer), last_attempt_at = from_unix_ms($5),"
+        "     parked = $16 <> 'pending', parked_at = CASE WHEN $16 <> 'pending' THEN now() END,"
+        "     acknowledged_at = NULL, acknowledged_by = NULL"
+        "   FROM mine WHERE q.callback_id = mine.callback_id AND mine.stays),"
+        " gone AS (DELETE FROM callback_queue q USING mine WHERE q.callback_id = mine.callback_id AND NOT mine.stays)"
+        " SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM callback_attempt"
+        "     WHERE callback_id = $3 AND number = $4 AND started_at = from_unix_ms($5) AND fate = $16)"},
     /* $3 callback, $4 now, $5 fate */
     [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
-        "WITH fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
-        "   VALUES ($3, 0, from_unix_ms($4), $1, $5) ON CONFLICT DO NOTHING),"
-        " kept AS (UPDATE callback_queue SET parked = true WHERE callback_id = $3 AND owner_instance = $1 AND $5 = 'parked')"
-        " DELETE FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 AND $5 <> 'parked'"},
+        "WITH mine AS (SELECT callback_id FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 FOR UPDATE),"
+        " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
+        "   SELECT callback_id, 0, from_unix_ms($4), $1, $5 FROM mine ON CONFLICT DO NOTHING),"
+        " kept AS (UPDATE callback_queue q SET parked = true, parked_at = now(), acknowledged_at = NULL, acknowledged_by = NULL"
+        "   FROM mine WHERE q.callback_id = mine.callback_id AND $5 = 'parked'),"
+        " gone AS (DELETE FROM callback_queue q USING mine WHERE q.callback_id = mine.callback_id AND $5 <> 'parked')"
+        " SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM callback_attempt"
+        "     WHERE callback_id = $3 AND number = 0 AND started_at = from_unix_ms($4) AND fate = $5)"},
 };
 // clang-format on
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct tool_statement STATEMENTS[] = {
-    /* name, url, ca file, allow http, allow private, presented key, user, password, signing secret,
+    /* name, url, ca file, allow http, allowed networks, presented key, user, password, signing secret,
      * api key's digest, basic user, basic digest, allow rename, allow multi-vend, strict codes,
      * doubt policy */
     {"integrator_add", 16,
@@ -14,9 +14,9 @@ static const struct tool_statement STATEMENTS[] = {
      "       VALUES ($1, $13::boolean, $14::boolean, $15::boolean, coalesce($16, 'refund'))"
      "       RETURNING integrator_id, name),"
      " e AS (INSERT INTO integrator_endpoint (integrator_id, callback_url, callback_ca_file, "
-     "allow_http, allow_private,"
+     "allow_http, allow_cidr,"
      "           present_api_key, present_user, present_password)"
-     "       SELECT integrator_id, $2, $3, $4::boolean, $5::boolean, $6, $7, $8 FROM i),"
+     "       SELECT integrator_id, $2, $3, $4::boolean, $5::cidr[], $6, $7, $8 FROM i),"
      " s AS (INSERT INTO integrator_signing_key (integrator_id, secret) SELECT integrator_id, $9 "
      "FROM i),"
      " a AS (INSERT INTO integrator_key (integrator_id, kind, digest) SELECT integrator_id, "
@@ -34,7 +34,7 @@ static const struct tool_statement STATEMENTS[] = {
      "i.requests_per_second, i.allow_rename,"
      "       i.allow_multi_vend, i.strict_codes, i.doubt_policy, e.callback_url, "
      "e.callback_ca_file, e.allow_http,"
-     "       e.allow_private, e.present_api_key IS NOT NULL AS presents_api_key, e.present_user AS "
+     "       e.allow_cidr, e.present_api_key IS NOT NULL AS presents_api_key, e.present_user AS "
      "presents_user,"
      "       (SELECT coalesce(json_agg(json_build_object('key', k.key_id, 'kind', k.kind, "
      "'user', k.user_name,"

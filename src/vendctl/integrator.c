@@ -9,6 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What --allow-private opens. Not link-local addresses: there the clouds keep their machines'
+ * metadata. */
+#define PRIVATE_NETWORKS                                                                          \
+    "{10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7}"
+
 #define API_KEY_BYTES 16
 #define PASSWORD_BYTES 16
 #define SIGNING_BYTES 24
@@ -78,7 +83,7 @@ int command_integrator_add(struct invocation *invocation)
         invocation_option(invocation, "callback-url"),
         invocation_option(invocation, "callback-ca"),
         invocation_flag(invocation, "allow-http") ? "t" : "f",
-        invocation_flag(invocation, "allow-private") ? "t" : "f",
+        invocation_flag(invocation, "allow-private") ? PRIVATE_NETWORKS : "{}",
         invocation_option(invocation, "present-api-key"),
         present_user,
         present_password,

@@ -264,8 +264,8 @@ LIES = [
     ("callbacks_have_a_fate", "vended", [
         f"DELETE FROM callback_attempt WHERE callback_id = {callback('vended', '/txn/vend')}"]),
     ("queue_has_callbacks", "vended", [
-        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, txn_id, kind, renames)"
-        " VALUES (999999, now(), 1, {vended}, '/txn/vend', false)"]),
+        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, txn_id, kind, renames)"
+        " VALUES (999999, now(), 1, 1, 1, {vended}, '/txn/vend', false)"]),
     ("lanes_have_no_holes", "vended", ["UPDATE callback SET lane_sequence = 7 WHERE txn_id = {vended}"
                                        " AND kind = '/txn/request'"]),
     ("one_live_per_machine", "choosing doubted", ["DROP INDEX txn_one_live",
@@ -345,8 +345,8 @@ def test_for_people_it_says_what_is_wrong_and_what_to_do(copy, story):
 
 def test_no_more_than_twenty_are_named(copy):
     copy.lie("UPDATE callback SET lane_sequence = lane_sequence + 1",
-             "INSERT INTO callback_queue (callback_id, created_at, owner_instance, kind, renames)"
-             " SELECT 900000 + n, now(), 1, '/txn/vend', false FROM generate_series(1, 30) n")
+             "INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, kind, renames)"
+             " SELECT 900000 + n, now(), 1, 1, 1, '/txn/vend', false FROM generate_series(1, 30) n")
     result = {one["check"]: one for one in json.loads(Ctl(copy).run("audit", "--json", check=False).stdout)}
     assert result["queue_has_callbacks"]["offences"] == 30 and len(result["queue_has_callbacks"]["offenders"]) == 20
     assert "and 10 more" in Ctl(copy).run("audit", check=False).stdout

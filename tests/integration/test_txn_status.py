@@ -53,10 +53,12 @@ def test_a_purchase_is_told_from_lock_to_outcome(shop, machine):
     machine.dispensed()
     vend = purchase.vend()
     status(purchase, state="VENDED", final=True, deadline=None, timer="none", code="", amount=107)
-    told = lambda: [(c["kind"], c["webhook_id"], c["state"], c["attempts"])  # noqa: E731
-                    for c in status(purchase)["callbacks"]]
-    wait_until(lambda: told() == [("/txn/request", request.id, "delivered", 1), ("/txn/vend", vend.id, "delivered", 1)], 10,
-               "both callbacks are told as delivered")
+    told = lambda: [(c["kind"], c["webhook_id"], c["state"]) for c in status(purchase)["callbacks"]]  # noqa: E731
+    # the payment may come before the answer to /txn/request, and proves as much
+    wait_until(lambda: told() in [[("/txn/request", request.id, arrived), ("/txn/vend", vend.id, "delivered")]
+                                  for arrived in ("delivered", "implied")], 10,
+               lambda: f"both callbacks are told as delivered: {told()}")
+    assert all(callback["attempts"] >= 1 for callback in status(purchase)["callbacks"])
 
 
 def test_the_timeline_tells_every_step_in_order(shop, machine):

@@ -83,11 +83,21 @@ def running(*loads):
     reconcile(loads)
 
 
+def still_owed(database):
+    """The callbacks that are still in the queue, with what became of each attempt."""
+    return database.rows("""
+        SELECT q.callback_id, q.kind, q.parked, q.attempts, now() - c.created_at, (
+            SELECT string_agg(concat_ws(' ', a.started_at::time, a.total_us / 1000, 'ms', a.result, a.fate, a.error), '; ' ORDER BY a.number)
+            FROM callback_attempt a WHERE a.callback_id = q.callback_id)
+        FROM callback_queue q JOIN callback c USING (callback_id)""")
+
+
 def reconcile(loads):
     """Nothing is under way any more: everybody's records agree, and what was denied is not on disk."""
     database, simulator = loads[0].gateway.database, loads[0].simulator
     wait_until(lambda: database.value("SELECT count(*) FROM txn WHERE live") == 0, 60, "every purchase has ended")
-    wait_until(lambda: database.value("SELECT count(*) FROM callback_queue") == 0, 60, "every callback is told")
+    wait_until(lambda: database.value("SELECT count(*) FROM callback_queue") == 0, 60,
+               lambda: f"every callback is told: {still_owed(database)}")
     result = Reconciliation(database, simulator.state, {load.integrator.name: load.log for load in loads})
     assert not result.differences, "\n".join(result.differences)
     denied = [ref for load in loads for ref in load.denied()]

@@ -5,8 +5,8 @@ import time
 def wait_until(predicate, timeout=10, what=None):
     """Calls `predicate` until its result is true and returns that result.
 
-    Fails the test after `timeout` seconds, naming `what` (or the predicate). Checks every 10 ms at first, then
-    every 50 ms.
+    Fails the test after `timeout` seconds, naming `what` (or the predicate); a function is asked only then, so that
+    it can tell how things stand. Checks every 10 ms at first, then every 50 ms.
     """
     began = time.monotonic()
     while True:
@@ -15,7 +15,7 @@ def wait_until(predicate, timeout=10, what=None):
             return result
         waited = time.monotonic() - began
         if waited > timeout:
-            raise AssertionError(f"not within {timeout} s: {what or predicate}")
+            raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what or predicate}")
         time.sleep(0.01 if waited < 0.5 else 0.05)
 
 

@@ -57,12 +57,13 @@ START_TEST(callbacks_go_where_the_integrator_wants_them)
     played.integrator.callback_url = (char *)"https://shop.example";
     played.integrator.present_api_key = (char *)"k";
     played.integrator.signing_keys[0] = (char *)"whsec_x";
-    played.integrator.allow_private = true;
+    played.integrator.allow_cidr = "10.0.0.0/8";
     ck_assert(directory.endpoint(played.broker, 1, &endpoint));
     ck_assert_str_eq(endpoint.base_url, "https://shop.example");
     ck_assert_str_eq(endpoint.api_key, "k");
-    ck_assert_str_eq(endpoint.signing_keys[0], "whsec_x");
-    ck_assert(endpoint.allow_private && !endpoint.allow_http);
+    ck_assert_str_eq(endpoint.signing_keys[0].secret, "whsec_x");
+    ck_assert_str_eq(endpoint.allow_cidr, "10.0.0.0/8");
+    ck_assert( !endpoint.allow_http);
     played.nobody = true;
     ck_assert(!directory.endpoint(played.broker, 1, &endpoint));
 }

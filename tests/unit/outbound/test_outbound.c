@@ -85,7 +85,7 @@ static void open_outbound(int64_t per_endpoint)
                                              .user_agent = "vendgate-test"};
     const struct outbound_journal journal = {on_record, on_settle, now_ms};
     const struct outbound_directory directory = {on_endpoint};
-    const struct outbound_handlers handlers = {on_settled};
+    const struct outbound_handlers handlers = {.settled = on_settled};
     char error[OUTBOUND_ERROR_SIZE];
     const struct outbound_parts parts = {&journal, &directory, &handlers, NULL};
     ck_assert_int_eq(outbound_open(&loop, &options, &parts, metrics, &outbound, error), 0);
@@ -102,11 +102,11 @@ static void setup(void)
     metrics = metrics_new();
     tick = timer_new(&loop, on_tick, NULL);
     endpoint = (struct outbound_endpoint){.allow_http = true,
-                                          .allow_private = true,
+                                          .allow_cidr = "127.0.0.0/8,::1/128",
                                           .api_key = "our-key",
                                           .user = "our-user",
                                           .password = "secret",
-                                          .signing_keys = {KEY}};
+                                          .signing_keys = {{.secret = KEY}}};
     endpoint.base_url = base_url;
     open_outbound(4);
 }
@@ -674,7 +674,7 @@ END_TEST
 START_TEST(a_private_address_is_refused_without_permission)
 {
     serve_tls(JUST_YES, 1, HOSTS[_i]);
-    endpoint.allow_private = false;
+    endpoint.allow_cidr = NULL;
     check_not_sent("is refused: loopback");
     ck_assert_int_eq(receiver.connections, 0);
 }
@@ -685,7 +685,7 @@ START_TEST(a_permission_that_was_taken_back_holds_for_kept_connections_too)
     SERVE({.answer = YES});
     send_one(1, CALLBACK_VEND, 5);
     RUN_UNTIL(settlement_count == 1);
-    endpoint.allow_private = false;
+    endpoint.allow_cidr = NULL;
     outbound_endpoint_changed(outbound, 9);
     send_one(2, CALLBACK_VEND, 5);
     RUN_UNTIL(attempt_count == 2);
@@ -733,7 +733,7 @@ END_TEST
 START_TEST(nothing_goes_out_unsigned)
 {
     SERVE({.answer = YES});
-    endpoint.signing_keys[0] = NULL;
+    endpoint.signing_keys[0].secret = NULL;
     check_not_sent("signing key");
 }
 END_TEST

@@ -65,7 +65,7 @@ static void answer_integrators(const char *bobs_url, bool bob_enabled)
                                        .enabled = true,
                                        .callback_url = "https://ada",
                                        .doubt_policy = "refund",
-                                       .signing_keys = {"whsec_a", "whsec_b"},
+                                       .signing_keys = {{"whsec_a", 0}, {"whsec_b", 0}},
                                        .amount_max = 500};
     struct store_integrator_row bob = {.integrator_id = BOB,
                                        .name = "bob",
