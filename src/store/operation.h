@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "store/answer.h"
 #include "store/callback.h"
+#include "store/feed.h"
 #include "store/machine.h"
 #include "store/people.h"
 #include "store/statements.h"
@@ -53,6 +54,7 @@ struct operation {
         store_grant_row_cb *grant_row;
         store_callback_row_cb *callback_row;
         store_answer_cb *answer;
+        store_feed_cb *feed;
         struct store *store;
     } callback;
     void *arg;

@@ -380,6 +380,21 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " gone AS (DELETE FROM callback_queue q USING mine WHERE q.callback_id = mine.callback_id AND $5 <> 'parked')"
         " SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM callback_attempt"
         "     WHERE callback_id = $3 AND number = 0 AND started_at = from_unix_ms($4) AND fate = $5)"},
+    /* $3 machine, $4 kind, $5 body, $6 key. The webhook-id comes from the key, so that a second run after a lost connection
+     * repeats it. */
+    [STATEMENT_FEED_PUBLISH] = {"feed_publish", ON_STEPS, false, "iitttt",
+        "WITH fence AS (SELECT instance_id FROM gateway_instance WHERE instance_id = $1 AND epoch = $2 FOR SHARE),"
+        " whom AS (SELECT i.integrator_id FROM fence, machine_grant g JOIN integrator i USING (integrator_id)"
+        "     JOIN feed_subscription s USING (integrator_id)"
+        "   WHERE g.vm_id = $3 AND s.kind = $4 AND i.enabled ORDER BY i.integrator_id),"
+        " made AS (SELECT nextval('callback_id_seq') AS callback_id, integrator_id,"
+        "     'msg_' || left(encode(sha256(convert_to($6 || integrator_id, 'UTF8')), 'hex'), 32) AS webhook_id FROM whom),"
+        " stored AS (INSERT INTO callback (callback_id, created_at, integrator_id, kind, webhook_id, lane, lane_sequence,"
+        "     expires_at, body)"
+        "   SELECT callback_id, now(), integrator_id, $4, webhook_id, 0, 0, now() + interval '72 h', $5 FROM made),"
+        " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, kind, renames)"
+        "   SELECT callback_id, now(), $1, integrator_id, 0, $4, false FROM made)"
+        " SELECT callback_id, integrator_id, unix_ms(now() + interval '72 h'), webhook_id FROM made ORDER BY callback_id"},
 };
 // clang-format on
 

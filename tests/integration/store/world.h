@@ -101,6 +101,7 @@ TCase *steps_tests(void);
 TCase *succession_tests(void);
 TCase *outcomes_tests(void);
 TCase *data_tests(void);
+TCase *feed_tests(void);
 TCase *batch_tests(void);
 TCase *loss_tests(void);
 TCase *hanging_tests(void);
