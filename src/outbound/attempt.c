@@ -160,11 +160,12 @@ static void write_signature(const struct attempt *attempt, struct request_text *
     const struct webhook_message message = {
         .id = callback->webhook_id,
         .timestamp_s = clock_unix_s(),
+        .now_ms = attempt->order.now_ms,
         .body = callback->body,
         .body_size = callback->body_size,
     };
     char signature[WEBHOOK_SIGNATURE_SIZE];
-    webhook_sign(attempt->order.endpoint->signer, &message, signature);
+    endpoint_sign(attempt->order.endpoint, callback->integrator_id, &message, signature);
     (void)snprintf(text->id, sizeof(text->id), "webhook-id: %s", message.id);
     (void)snprintf(text->timestamp, sizeof(text->timestamp), "webhook-timestamp: %" PRId64,
                    message.timestamp_s);

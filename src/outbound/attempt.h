@@ -27,6 +27,7 @@ struct attempt_order {
     struct endpoint *endpoint;                /* kept by the attempt */
     int number;                               /* from 1 */
     int64_t left_ms; /* until the callback expires, above 0; the attempt ends by then */
+    int64_t now_ms;  /* unix ms on PostgreSQL's clock: which signing keys are over */
     bool fresh;      /* on a new connection */
 };
 

@@ -1,5 +1,6 @@
 #include "outbound/endpoint.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <curl/curl.h>
@@ -143,13 +144,10 @@ struct endpoint *endpoint_new(uv_loop_t *loop, const struct outbound_endpoint *g
     endpoint->allow_http = given->allow_http;
     endpoint->allow_private = given->allow_cidr && given->allow_cidr[0];
     endpoint->changed_ms = changed_ms;
-    const char *secrets[OUTBOUND_KEYS_MAX] = {NULL};
-    for (size_t i = 0; i < OUTBOUND_KEYS_MAX; i++)
-        secrets[i] = given->signing_keys[i].secret;
     const char *fault = take_url(endpoint, loop, given);
     if (!fault)
         fault = take_credentials(endpoint, given);
-    if (!fault && webhook_signer_new(secrets, &endpoint->signer) < 0)
+    if (!fault && webhook_signer_new(given->signing_keys, given->v1a_only, &endpoint->signer) < 0)
         fault = "no usable signing key";
     if (fault)
         (void)snprintf(endpoint->fault, sizeof(endpoint->fault), "%s", fault);
@@ -160,6 +158,18 @@ struct endpoint *endpoint_keep(struct endpoint *endpoint)
 {
     endpoint->references++;
     return endpoint;
+}
+
+void endpoint_sign(struct endpoint *endpoint, int64_t integrator_id,
+                   const struct webhook_message *message,
+                   char ret_signature[static WEBHOOK_SIGNATURE_SIZE])
+{
+    if (webhook_sign(endpoint->signer, message, ret_signature) || endpoint->overdue_told)
+        return;
+    endpoint->overdue_told = true;
+    log_warning("signing_key_over", LOG_INT("integrator", integrator_id),
+                LOG_TEXT("remedy", "it signs on, as no other is left: make a new one with "
+                                   "`vendctl integrator key rotate`"));
 }
 
 void endpoint_free(struct endpoint **endpoint)

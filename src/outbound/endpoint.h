@@ -19,6 +19,7 @@ struct endpoint {
     char *ca_file;                   /* NULL: the system's */
     char *credentials[ENDPOINT_CREDENTIALS_MAX]; /* header lines; NULL where there are fewer */
     struct webhook_signer *signer;
+    bool overdue_told; /* that it signs with a key that is over; endpoint_sign() */
     struct host *host;
     bool allow_http;
     bool allow_private;
@@ -30,6 +31,10 @@ struct endpoint {
 struct endpoint *endpoint_new(uv_loop_t *loop, const struct outbound_endpoint *given,
                               int64_t changed_ms);
 struct endpoint *endpoint_keep(struct endpoint *endpoint);
+/* webhook_sign(); that only a key that is over was left is logged once. */
+void endpoint_sign(struct endpoint *endpoint, int64_t integrator_id,
+                   const struct webhook_message *message,
+                   char ret_signature[static WEBHOOK_SIGNATURE_SIZE]);
 /* Gives one reference back. */
 void endpoint_free(struct endpoint **endpoint);
 

@@ -120,6 +120,7 @@ static void fly(struct parcel *parcel, int64_t left)
         .endpoint = parcel->target->endpoint,
         .number = parcel->delivery.callback.attempts + 1,
         .left_ms = left,
+        .now_ms = outbound->journal.now_ms(outbound->arg),
         .fresh = parcel->fresh,
     };
     parcel->stage = STAGE_FLYING;
