@@ -29,6 +29,8 @@ struct attempt_order {
     int64_t left_ms; /* until the callback expires, above 0; the attempt ends by then */
     int64_t now_ms;  /* unix ms on PostgreSQL's clock: which signing keys are over */
     bool fresh;      /* on a new connection */
+    bool bulk;       /* over the connections of feeds and replays */
+    bool probe;      /* asks a broken endpoint whether it is back: at most 1 s in all */
 };
 
 /* `done` is called once, from the loop. */
