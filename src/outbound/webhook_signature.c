@@ -1,5 +1,6 @@
 #include "outbound/webhook_signature.h"
 
+#include "base/base64.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_MAX = 64, KEY_TEXT_MAX = 4 * ((KEY_MAX + 2) / 3), SEED_SIZE = 32, SIGNED_MAX = 64 };
+enum { KEY_MAX = 64, SEED_SIZE = 32, SIGNED_MAX = 64 };
 
 enum scheme { SCHEME_V1 = 1, SCHEME_V1A };
 
@@ -51,31 +52,6 @@ static bool is_key_size(enum scheme scheme, size_t size)
                                : size == SEED_SIZE || size == 2 * SEED_SIZE;
 }
 
-/* Canonical base64 only: what decodes must encode back to itself, which refuses blanks and padding
- * in the middle, both of which OpenSSL lets pass. -EINVAL: it is not, or too long for a key. */
-static int base64_read(const char *text, struct webhook_key *key)
-{
-    size_t size = strlen(text);
-    if (size == 0 || size % 4 != 0 || size > KEY_TEXT_MAX)
-        return -EINVAL;
-    uint8_t bytes[KEY_TEXT_MAX];
-    int decoded = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)size);
-    int padding = text[size - 1] != '=' ? 0 : text[size - 2] != '=' ? 1 : 2;
-    int result = -EINVAL;
-    if (decoded > padding && decoded - padding <= KEY_MAX) {
-        unsigned char again[KEY_TEXT_MAX + 1];
-        (void)EVP_EncodeBlock(again, bytes, decoded - padding);
-        if (strcmp((const char *)again, text) == 0) {
-            key->size = (size_t)(decoded - padding);
-            memcpy(key->bytes, bytes, key->size);
-            result = 0;
-        }
-        OPENSSL_cleanse(again, sizeof(again));
-    }
-    OPENSSL_cleanse(bytes, sizeof(bytes));
-    return result;
-}
-
 /* Of a key with 64 bytes the second half must be the public key of the first: it would sign what
  * nobody could verify. */
 static int pair_make(struct webhook_key *key)
@@ -97,7 +73,8 @@ static int key_parse(const struct outbound_key *given, struct webhook_key *key)
         if (strncmp(given->secret, SCHEMES[scheme].prefix, prefix) != 0)
             continue;
         key->scheme = scheme;
-        if (base64_read(given->secret + prefix, key) < 0 || !is_key_size(scheme, key->size))
+        if (base64_read(given->secret + prefix, key->bytes, KEY_MAX, &key->size) < 0 ||
+            !is_key_size(scheme, key->size))
             return -EINVAL;
         return scheme == SCHEME_V1A ? pair_make(key) : 0;
     }
@@ -256,8 +233,8 @@ static size_t sign_with(const struct webhook_signer *signer, const struct webhoo
                                                : sign_v1a(signer->digest, key, &head, message, sum);
     size_t mark_size = strlen(SCHEMES[key->scheme].mark);
     memcpy(ret_text, SCHEMES[key->scheme].mark, mark_size);
-    return mark_size +
-           (size_t)EVP_EncodeBlock((unsigned char *)ret_text + mark_size, sum, (int)sum_size);
+    base64_write(sum, sum_size, ret_text + mark_size);
+    return mark_size + BASE64_TEXT_SIZE(sum_size) - 1;
 }
 
 bool webhook_sign(const struct webhook_signer *signer, const struct webhook_message *message,

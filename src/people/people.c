@@ -8,6 +8,7 @@
 #include "people/password.h"
 #include "people/roster.h"
 #include "people/secret.h"
+#include "people/unseal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,9 @@ struct people {
     struct keyring *keyring, *keyring_incoming;
     struct grants *grants, *grants_incoming;
     struct passwords *passwords;
+    struct vault *vault;    /* borrowed; NULL: no master key */
+    int in_the_clear;       /* integrators of this reading with a secret that is not sealed */
+    bool in_the_clear_told; /* once in this process's life */
     struct timer *retry;
     struct metrics *metrics;
     bool freed;    /* the owner let go; the last answer frees */
@@ -67,6 +71,7 @@ struct people *people_new(uv_loop_t *loop, struct store *store,
     people->handlers = *handlers;
     people->arg = arg;
     people->metrics = metrics;
+    people->vault = options->vault;
     people->roster = roster_new();
     people->keyring = keyring_new();
     people->grants = grants_new();
@@ -97,10 +102,22 @@ static void tell_changed(void *arg, int64_t integrator_id)
     people->handlers.integrator_changed(people->arg, integrator_id);
 }
 
+static void warn_in_the_clear(struct people *people)
+{
+    if (people->in_the_clear == 0 || people->in_the_clear_told)
+        return;
+    people->in_the_clear_told = true;
+    log_warning("secrets_in_the_clear", LOG_INT("integrators", people->in_the_clear),
+                LOG_TEXT("remedy", people->vault ? "vendctl secret seal"
+                                                 : "make a master key with `vendctl secret init`, "
+                                                   "then `vendctl secret seal`"));
+}
+
 static void integrators_in_force(struct people *people)
 {
     _cleanup_(roster_free) struct roster *before = people->roster;
     people->roster = TAKE(people->roster_incoming);
+    warn_in_the_clear(people);
     if (people_loaded(people))
         roster_compare(before, people->roster, tell_changed, people);
 }
@@ -172,12 +189,37 @@ static void end_reading(struct people *people, enum table table, enum store_outc
         read_table(people, table);
 }
 
+/* Told when it begins and when it ends, not at each reading. */
+static void tell_readable(const struct people *people, const struct unsealed *unsealed)
+{
+    const struct integrator *known = roster_find(people->roster, unsealed->row.integrator_id);
+    bool was = known && known->unreadable;
+    if (unsealed->fault && !was)
+        log_error("secrets_unreadable", LOG_TEXT("name", unsealed->row.name),
+                  LOG_INT("integrator", unsealed->row.integrator_id),
+                  LOG_TEXT("effect", "its callbacks are held, none is lost"),
+                  LOG_TEXT("remedy", unsealed->fault));
+    else if (!unsealed->fault && was)
+        log_notice("secrets_readable", LOG_TEXT("name", unsealed->row.name),
+                   LOG_INT("integrator", unsealed->row.integrator_id));
+}
+
+static void add_integrator(struct people *people, const struct store_integrator_row *row)
+{
+    struct unsealed unsealed;
+    unsealed_init(&unsealed, people->vault, row);
+    people->in_the_clear += unsealed.in_the_clear > 0;
+    tell_readable(people, &unsealed);
+    roster_add(people->roster_incoming, &unsealed.row, unsealed.fault != NULL);
+    unsealed_done(&unsealed);
+}
+
 static void on_integrator(void *arg, enum store_outcome outcome,
                           const struct store_integrator_row *row)
 {
     struct people *people = arg;
     if (row)
-        roster_add(people->roster_incoming, row);
+        add_integrator(people, row);
     else
         end_reading(people, TABLE_INTEGRATORS, outcome);
 }
@@ -214,10 +256,21 @@ static void on_grant(void *arg, enum store_outcome outcome, int64_t integrator_i
         end_reading(people, TABLE_GRANTS, outcome);
 }
 
+/* What is to be read may be sealed under a key that has come since. */
+static void reread_vault(struct people *people)
+{
+    char error[MASTER_KEY_ERROR_SIZE];
+    if (people->vault && vault_reread(people->vault, error) < 0)
+        log_warning("master_key_not_reread", LOG_TEXT("error", error),
+                    LOG_TEXT("effect", "the keys that were read before stay in force"));
+}
+
 static void begin_reading(struct people *people, enum table table)
 {
     if (table == TABLE_INTEGRATORS) {
         people->roster_incoming = roster_new();
+        people->in_the_clear = 0;
+        reread_vault(people);
         store_integrator_load(people->store, 0, on_integrator, people);
     } else if (table == TABLE_KEYS) {
         people->keyring_incoming = keyring_new();

@@ -1,12 +1,15 @@
 /* people.h - integrators, their credentials and what they were granted: caches of the database,
  * answered from memory.
  *
- * API keys are kept and compared as SHA-256 digests; passwords as scrypt texts, checked on libuv's
- * thread pool and remembered for a short while. */
+ * Secrets that are sealed in the database are opened here; an integrator with one that cannot be
+ * opened is held until it can, and everybody else is served. API keys are kept and compared as
+ * SHA-256 digests; passwords as scrypt texts, checked on libuv's thread pool and remembered for a
+ * short while. */
 #ifndef VENDGATE_PEOPLE_H
 #define VENDGATE_PEOPLE_H
 
 #include "base/metrics.h"
+#include "people/vault.h"
 #include "store/people.h"
 
 #include <stdbool.h>
@@ -24,9 +27,11 @@ struct integrator {
     char *allow_cidr; /* as in store/people.h, like all below */
     char *client_cert_file, *client_key_file, *public_key_pins;
     int64_t rate_per_second;
-    bool v1a_only, held;
+    bool v1a_only;
+    bool held;       /* nothing is sent to it */
+    bool unreadable; /* a secret of it cannot be opened: it is held, and has none here */
     char *present_api_key, *present_user, *present_password;
-    char *signing_keys[STORE_SIGNING_KEYS_MAX]; /* unsealed, newest first; NULL ends */
+    char *signing_keys[STORE_SIGNING_KEYS_MAX];       /* unsealed, newest first; NULL ends */
     int64_t signing_until_ms[STORE_SIGNING_KEYS_MAX]; /* 0: no end */
     int64_t amount_max;
     bool allow_rename, allow_multi_vend, strict_codes;
@@ -41,7 +46,9 @@ struct people_handlers {
 
 struct people_options {
     int64_t password_cache_ms; /* how long a checked password is remembered, 60 s */
-    int64_t checks_max; /* password checks under way or waiting; beyond: refused as overloaded */
+    int64_t checks_max;  /* password checks under way or waiting; beyond: refused as overloaded */
+    struct vault *vault; /* opens the secrets; borrowed, and reread with the table of integrators;
+                            NULL: there is no master key */
 };
 
 struct people *people_new(uv_loop_t *loop, struct store *store,

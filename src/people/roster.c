@@ -83,7 +83,7 @@ static struct entry *find_entry(const struct roster *roster, int64_t integrator_
     return entry;
 }
 
-void roster_add(struct roster *roster, const struct store_integrator_row *row)
+void roster_add(struct roster *roster, const struct store_integrator_row *row, bool unreadable)
 {
     struct entry *old = find_entry(roster, row->integrator_id);
     if (old) {
@@ -97,7 +97,8 @@ void roster_add(struct roster *roster, const struct store_integrator_row *row)
         .allow_http = row->allow_http,
         .rate_per_second = row->rate_per_second,
         .v1a_only = row->v1a_only,
-        .held = row->held,
+        .held = row->held || unreadable,
+        .unreadable = unreadable,
         .amount_max = row->amount_max,
         .allow_rename = row->allow_rename,
         .allow_multi_vend = row->allow_multi_vend,
@@ -133,12 +134,11 @@ static bool is_same(struct integrator *left, struct integrator *right)
         if (!is_same_text(*left_texts[i], *right_texts[i]))
             return false;
     return left->enabled == right->enabled && left->allow_http == right->allow_http &&
-           left->rate_per_second == right->rate_per_second &&
-           left->v1a_only == right->v1a_only && left->held == right->held &&
+           left->rate_per_second == right->rate_per_second && left->v1a_only == right->v1a_only &&
+           left->held == right->held && left->unreadable == right->unreadable &&
            memcmp(left->signing_until_ms, right->signing_until_ms,
                   sizeof(left->signing_until_ms)) == 0 &&
-           left->amount_max == right->amount_max &&
-           left->allow_rename == right->allow_rename &&
+           left->amount_max == right->amount_max && left->allow_rename == right->allow_rename &&
            left->allow_multi_vend == right->allow_multi_vend &&
            left->strict_codes == right->strict_codes &&
            left->requests_per_second == right->requests_per_second;

@@ -10,8 +10,8 @@
 struct roster;
 
 struct roster *roster_new(void);
-/* Copies; a row with an id that is there already replaces it. */
-void roster_add(struct roster *roster, const struct store_integrator_row *row);
+/* Copies; a row with an id that is there already replaces it. `unreadable`: its secrets are. */
+void roster_add(struct roster *roster, const struct store_integrator_row *row, bool unreadable);
 /* Borrowed; NULL: unknown. */
 const struct integrator *roster_find(const struct roster *roster, int64_t integrator_id);
 size_t roster_count(const struct roster *roster);

@@ -4,8 +4,10 @@
 #include "people/secret.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The database, played: each load is remembered, and answered when a test says so. */
 static struct played {
@@ -105,15 +107,21 @@ static void answer_grants(void)
     played.grants(played.arg, STORE_APPLIED, 0, NULL);
 }
 
-static void open_people(void)
+static void open_people_with(struct vault *vault_or_null)
 {
     static const struct people_handlers HANDLERS = {on_loaded, on_changed};
-    struct people_options options = {.password_cache_ms = 60000, .checks_max = 2};
+    struct people_options options = {
+        .password_cache_ms = 60000, .checks_max = 2, .vault = vault_or_null};
     played = (struct played){0};
     loaded = changed_count = 0;
     uv_loop_init(&loop);
     metrics = metrics_new();
     people = people_new(&loop, (struct store *)&played, &options, &HANDLERS, NULL, metrics);
+}
+
+static void open_people(void)
+{
+    open_people_with(NULL);
 }
 
 static void set_up(void)
@@ -336,6 +344,176 @@ START_TEST(an_answer_of_the_store_may_come_after_the_end)
 }
 END_TEST
 
+/* --- secrets that are sealed ---------------------------------------------------------------------
+ */
+
+static const char MASTER_KEY[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+static const char OTHER_KEY[] = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
+static char key_file[] = "/tmp/people.XXXXXX";
+static struct vault *vault;
+
+static void write_key_file(const char *text)
+{
+    FILE *file = fopen(key_file, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* With a master key; nothing is loaded yet. */
+static void open_people_with_vault(void)
+{
+    char error[MASTER_KEY_ERROR_SIZE];
+    memcpy(key_file + strlen(key_file) - 6, "XXXXXX", 6);
+    int descriptor = mkstemp(key_file);
+    ck_assert_int_ge(descriptor, 0);
+    close(descriptor);
+    write_key_file(MASTER_KEY);
+    ck_assert_int_eq(vault_open(key_file, &vault, error), 0);
+    open_people_with(vault);
+    people_refresh(people, NULL, NULL);
+    answer_keys();
+    answer_grants();
+}
+
+static void close_people_with_vault(void)
+{
+    tear_down();
+    vault_free(&vault);
+    (void)unlink(key_file);
+}
+
+/* Ada's row with her three kinds of secrets sealed for the integrator `sealed_for`; Bob's in the
+ * clear. */
+static void answer_sealed(int64_t sealed_for)
+{
+    char *key = vault_seal(vault, &(struct vault_place){sealed_for, VAULT_API_KEY}, "her key");
+    char *password = vault_seal(vault, &(struct vault_place){ADA, VAULT_PASSWORD}, "her password");
+    char *signing = vault_seal(vault, &(struct vault_place){ADA, VAULT_SIGNING}, "whsec_a");
+    struct store_integrator_row ada = {.integrator_id = ADA,
+                                       .name = "ada",
+                                       .enabled = true,
+                                       .present_api_key = key,
+                                       .present_user = "us",
+                                       .present_password = password,
+                                       .signing_keys = {{signing, 0}, {"whsec_b", 9}}};
+    struct store_integrator_row bob = {.integrator_id = BOB,
+                                       .name = "bob",
+                                       .enabled = true,
+                                       .present_api_key = "his key",
+                                       .signing_keys = {{"whsec_c", 0}}};
+    played.integrators(played.arg, STORE_APPLIED, &ada);
+    played.integrators(played.arg, STORE_APPLIED, &bob);
+    played.integrators(played.arg, STORE_APPLIED, NULL);
+    free(key);
+    free(password);
+    free(signing);
+}
+
+static void is_readable(void)
+{
+    const struct integrator *ada = people_integrator(people, ADA);
+    ck_assert_str_eq(ada->present_api_key, "her key");
+    ck_assert_str_eq(ada->present_password, "her password");
+    ck_assert_str_eq(ada->signing_keys[0], "whsec_a");
+    ck_assert_str_eq(ada->signing_keys[1], "whsec_b");
+    ck_assert_int_eq(ada->signing_until_ms[1], 9);
+    ck_assert(!ada->held);
+    ck_assert(!ada->unreadable);
+}
+
+static void is_unreadable(void)
+{
+    const struct integrator *ada = people_integrator(people, ADA);
+    ck_assert(ada->held);
+    ck_assert(ada->unreadable);
+    ck_assert_ptr_null(ada->present_api_key);
+    ck_assert_ptr_null(ada->present_password);
+    ck_assert_ptr_null(ada->signing_keys[0]);
+}
+
+static void bob_is_served(void)
+{
+    const struct integrator *bob = people_integrator(people, BOB);
+    ck_assert(!bob->held);
+    ck_assert_str_eq(bob->present_api_key, "his key");
+    ck_assert_str_eq(bob->signing_keys[0], "whsec_c");
+}
+
+START_TEST(sealed_secrets_are_opened_and_those_in_the_clear_still_work)
+{
+    answer_sealed(ADA);
+    is_readable();
+    bob_is_served();
+}
+END_TEST
+
+START_TEST(who_has_a_secret_of_another_row_is_held_and_nobody_else)
+{
+    answer_sealed(BOB);
+    is_unreadable();
+    bob_is_served();
+    ck_assert_int_eq(finish(begin("key-of-ada", NULL, NULL)), PEOPLE_KNOWN); /* she may call us */
+}
+END_TEST
+
+START_TEST(who_was_held_for_an_unreadable_secret_is_told_of_when_it_can_be_read)
+{
+    answer_sealed(BOB);
+    is_unreadable();
+    changed_count = 0;
+    people_refresh(people, "integrator", NULL);
+    answer_sealed(ADA);
+    is_readable();
+    ck_assert_int_eq(changed_count, 1);
+    ck_assert_int_eq(changed, ADA);
+}
+END_TEST
+
+START_TEST(a_master_key_that_came_meanwhile_is_used_without_a_restart)
+{
+    char both[sizeof(MASTER_KEY) + sizeof(OTHER_KEY)], error[MASTER_KEY_ERROR_SIZE];
+    answer_sealed(ADA);
+    (void)snprintf(both, sizeof(both), "%s%s", OTHER_KEY, MASTER_KEY);
+    write_key_file(both);
+    struct vault *tools = NULL;
+    ck_assert_int_eq(vault_open(key_file, &tools, error), 0);
+    char *signing = vault_seal(tools, &(struct vault_place){ADA, VAULT_SIGNING}, "whsec_new");
+    people_refresh(people, "integrator", NULL);
+    struct store_integrator_row ada = {
+        .integrator_id = ADA, .name = "ada", .enabled = true, .signing_keys = {{signing, 0}}};
+    played.integrators(played.arg, STORE_APPLIED, &ada);
+    played.integrators(played.arg, STORE_APPLIED, NULL);
+    ck_assert_str_eq(people_integrator(people, ADA)->signing_keys[0], "whsec_new");
+    free(signing);
+    vault_free(&tools);
+}
+END_TEST
+
+START_TEST(without_a_master_key_what_is_sealed_holds_its_integrator)
+{
+    open_people_with(NULL);
+    people_refresh(people, NULL, NULL);
+    struct store_integrator_row ada = {.integrator_id = ADA,
+                                       .name = "ada",
+                                       .enabled = true,
+                                       .signing_keys = {{"sealed:00000000:AAAA", 0}}};
+    struct store_integrator_row bob = {.integrator_id = BOB,
+                                       .name = "bob",
+                                       .enabled = true,
+                                       .present_api_key = "his key",
+                                       .signing_keys = {{"whsec_c", 0}}};
+    played.integrators(played.arg, STORE_APPLIED, &ada);
+    played.integrators(played.arg, STORE_APPLIED, &bob);
+    played.integrators(played.arg, STORE_APPLIED, NULL);
+    is_unreadable();
+    bob_is_served();
+    answer_keys();
+    answer_grants();
+    tear_down();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("people");
@@ -356,6 +534,16 @@ int main(void)
     tcase_add_test(tests, a_change_during_a_reading_is_read_again);
     tcase_add_test(tests, an_answer_of_the_store_may_come_after_the_end);
     suite_add_tcase(suite, tests);
+    TCase *sealed = tcase_create("sealed");
+    tcase_add_checked_fixture(sealed, open_people_with_vault, close_people_with_vault);
+    tcase_add_test(sealed, sealed_secrets_are_opened_and_those_in_the_clear_still_work);
+    tcase_add_test(sealed, who_has_a_secret_of_another_row_is_held_and_nobody_else);
+    tcase_add_test(sealed, who_was_held_for_an_unreadable_secret_is_told_of_when_it_can_be_read);
+    tcase_add_test(sealed, a_master_key_that_came_meanwhile_is_used_without_a_restart);
+    suite_add_tcase(suite, sealed);
+    TCase *keyless = tcase_create("keyless");
+    tcase_add_test(keyless, without_a_master_key_what_is_sealed_holds_its_integrator);
+    suite_add_tcase(suite, keyless);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
