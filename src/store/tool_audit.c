@@ -50,8 +50,12 @@
           TAMPERED)                                                                                \
     CHECK(callbacks_have_a_fate, false, "A callback waits in the queue, or its fate is known.",    \
           "the integrator may not have heard: tell it; then report a defect of vendgate")          \
+    CHECK(ended_is_not_queued, false, "A callback that has ended is sent again by a person only.", \
+          DEFECT)                                                                                  \
     CHECK(queue_has_callbacks, false, "Every entry of the queue leads to its callback.", TAMPERED) \
     CHECK(lanes_have_no_holes, false, "The callbacks of a session are numbered without a hole.",   \
+          TAMPERED)                                                                                \
+    CHECK(acts_are_on_record, false, "What people did to callbacks and endpoints is on record.",   \
           TAMPERED)                                                                                \
     CHECK(one_live_per_machine, false, "A machine serves one purchase at a time.", DEFECT)         \
     CHECK(live_has_a_deadline, false, "No purchase under way waits without an end.", DEFECT)       \

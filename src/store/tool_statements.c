@@ -1,13 +1,14 @@
 #include "store/tool_statements.h"
 
 #include "base/macros.h"
+#include "store/tool_callback_sql.h"
 
 #include <string.h>
 
 static const struct tool_statement STATEMENTS[] = {
-    /* name, url, ca file, allow http, allowed networks, presented key, user, password, signing secret,
-     * api key's digest, basic user, basic digest, allow rename, allow multi-vend, strict codes,
-     * doubt policy */
+    /* name, url, ca file, allow http, allowed networks, presented key, user, password, signing
+     * secret, api key's digest, basic user, basic digest, allow rename, allow multi-vend, strict
+     * codes, doubt policy */
     {"integrator_add", 16,
      "WITH i AS (INSERT INTO integrator (name, allow_rename, allow_multi_vend, strict_codes, "
      "doubt_policy)"
@@ -36,6 +37,7 @@ static const struct tool_statement STATEMENTS[] = {
      "e.callback_ca_file, e.allow_http,"
      "       e.allow_cidr, e.present_api_key IS NOT NULL AS presents_api_key, e.present_user AS "
      "presents_user,"
+     "       e.held_at, e.held_by, e.held_reason,"
      "       (SELECT coalesce(json_agg(json_build_object('key', k.key_id, 'kind', k.kind, "
      "'user', k.user_name,"
      "            'created_at', k.created_at, 'revoked_at', k.revoked_at) ORDER BY k.key_id), '[]')"
@@ -43,7 +45,9 @@ static const struct tool_statement STATEMENTS[] = {
      "       (SELECT count(*) FROM integrator_signing_key s WHERE s.integrator_id = i.integrator_id"
      "           AND s.retired_at IS NULL) AS signing_keys,"
      "       (SELECT coalesce(json_agg(g.vm_id ORDER BY g.vm_id), '[]') FROM machine_grant g"
-     "         WHERE g.integrator_id = i.integrator_id) AS machines"
+     "         WHERE g.integrator_id = i.integrator_id) AS machines,"
+     "       (SELECT coalesce(json_agg(f.kind ORDER BY f.kind), '[]') FROM feed_subscription f"
+     "         WHERE f.integrator_id = i.integrator_id) AS feeds"
      "  FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id) WHERE i.name = $1"},
     /* name, allow rename, allow multi-vend, strict codes, doubt policy, amount max (NULL: as is) */
     {"integrator_set", 6,
@@ -218,7 +222,22 @@ static const struct tool_statement STATEMENTS[] = {
      "INSERT INTO txn_settlement (adjustment_id, because)"
      " SELECT adjustment_id, $2 FROM txn_adjustment WHERE adjustment_id = $1::bigint"
      " RETURNING adjustment_id AS adjustment, at AS settled_at, settled_by, because"},
-    {"callback_list", 0, "SELECT * FROM callback_waiting ORDER BY callback_id"},
+    {"callbacks", 0, "SELECT * FROM callback_waiting ORDER BY callback_id"},
+    {"callback_list", 6, CALLBACK_LIST_SQL},
+    {"callback_show", 1, CALLBACK_SHOW_SQL},
+    {"replay_find", 1, REPLAY_FIND_SQL},
+    {"replay_one", 3, REPLAY_ONE_SQL},
+    {"replay_count", 5, REPLAY_COUNT_SQL},
+    {"replay_many", 8, REPLAY_MANY_SQL},
+    {"callback_skip", 3, CALLBACK_SKIP_SQL},
+    {"callback_acknowledge", 3, CALLBACK_ACKNOWLEDGE_SQL},
+    {"endpoint_hold", 3, ENDPOINT_HOLD_SQL},
+    {"endpoint_release", 3, ENDPOINT_RELEASE_SQL},
+    {"callback_test", 4, CALLBACK_TEST_SQL},
+    {"feeds_drop", 0, FEEDS_DROP_SQL},
+    {"feed_list", 1, FEED_LIST_SQL},
+    {"feed_subscribe", 2, FEED_SUBSCRIBE_SQL},
+    {"feed_unsubscribe", 2, FEED_UNSUBSCRIBE_SQL},
     {"instance_list", 0,
      "SELECT instance_id AS id, name, epoch, epoch_at, heartbeat_at, now() - heartbeat_at < "
      "interval '10 s' AS alive,"
@@ -263,6 +282,7 @@ static const struct {
     {"machine_price_max_check", "--price-max is 0 (no limit) or more"},
     {"txn_settlement_pkey", "this adjustment is settled already"},
     {"txn_settlement_because", "--because is 1 to 200 characters, not only blanks"},
+    {"feed_subscription_kind", "a feed is transactions, refills, alerts or button_actions"},
     {"machine_pkey", "this machine exists already"},
     {"machine_vm_id_form", "a vm_id is 1 to 64 of A-Z a-z 0-9 . _ -"},
     {"machine_credential_unique", "this key or token is registered already"},

@@ -54,6 +54,23 @@ int command_adjustment_list(struct invocation *invocation);
 int command_adjustment_settle(struct invocation *invocation);
 int command_callbacks(struct invocation *invocation);
 
+/* callback.c */
+int command_callback_list(struct invocation *invocation);
+int command_callback_show(struct invocation *invocation);
+int command_callback_skip(struct invocation *invocation);
+int command_callback_acknowledge(struct invocation *invocation);
+int command_callback_hold(struct invocation *invocation);
+int command_callback_release(struct invocation *invocation);
+int command_callback_test(struct invocation *invocation);
+
+/* replay.c */
+int command_callback_replay(struct invocation *invocation);
+
+/* feed.c */
+int command_feed_list(struct invocation *invocation);
+int command_feed_subscribe(struct invocation *invocation);
+int command_feed_unsubscribe(struct invocation *invocation);
+
 /* live.c */
 int command_txn_verdict(struct invocation *invocation);
 int command_machine_release(struct invocation *invocation);

@@ -28,8 +28,12 @@ int command_maintain(struct invocation *invocation)
 {
     const char *days = invocation_option(invocation, "days");
     const char *const parameters[] = {days ? days : "7"};
-    return invocation_finish_object(
-        invocation, invocation_query(invocation, "maintain", parameters, ARRAY_SIZE(parameters)));
+    json_t *made = invocation_query(invocation, "maintain", parameters, ARRAY_SIZE(parameters));
+    json_t *dropped = made ? invocation_query(invocation, "feeds_drop", NULL, 0) : NULL;
+    if (dropped)
+        json_object_update(json_array_get(dropped, 0), json_array_get(made, 0));
+    json_decref(made);
+    return invocation_finish_object(invocation, dropped);
 }
 
 int command_instances(struct invocation *invocation)

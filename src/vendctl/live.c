@@ -4,24 +4,9 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "vendctl/operator.h"
 
 #include <string.h>
-
-#define BECAUSE_MAX 200
-
-/* NULL: complained. */
-static const char *read_because(const struct invocation *invocation)
-{
-    const char *because = invocation_option(invocation, "because");
-    size_t size = strlen(because), used = 0, step;
-    while (used < size && (step = utf8_printable(because + used, size - used)) > 0)
-        used += step;
-    if (size >= 1 && size <= BECAUSE_MAX && used == size)
-        return because;
-    complain("--because is 1 to %d bytes of printable text", BECAUSE_MAX);
-    return NULL;
-}
 
 /* The number of the integrator's purchase; 0: complained. */
 static json_int_t find_txn(const struct invocation *invocation, const char *integrator,
@@ -37,7 +22,7 @@ static json_int_t find_txn(const struct invocation *invocation, const char *inte
 
 int command_txn_verdict(struct invocation *invocation)
 {
-    const char *outcome = invocation->operands[2], *because = read_because(invocation);
+    const char *outcome = invocation->operands[2], *because = operator_because(invocation);
     if (strcmp(outcome, "vended") != 0 && strcmp(outcome, "failed") != 0) {
         complain("the verdict is `vended` (the goods came out) or `failed` (nothing is owed)");
         return 2;
@@ -54,7 +39,7 @@ int command_txn_verdict(struct invocation *invocation)
 
 int command_machine_release(struct invocation *invocation)
 {
-    const char *because = read_because(invocation);
+    const char *because = operator_because(invocation);
     if (!because)
         return 2;
     json_t *body = json_pack("{s:s, s:s}", "vm_id", invocation->operands[0], "because", because);

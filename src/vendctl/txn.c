@@ -127,6 +127,5 @@ int command_adjustment_settle(struct invocation *invocation)
 
 int command_callbacks(struct invocation *invocation)
 {
-    return invocation_finish_rows(invocation,
-                                  invocation_query(invocation, "callback_list", NULL, 0));
+    return invocation_finish_rows(invocation, invocation_query(invocation, "callbacks", NULL, 0));
 }

@@ -263,9 +263,27 @@ LIES = [
     ("traces_have_a_purchase", None, ["UPDATE callback SET txn_id = 999999 WHERE txn_id = {vended} AND kind = '/txn/request'"]),
     ("callbacks_have_a_fate", "vended", [
         f"DELETE FROM callback_attempt WHERE callback_id = {callback('vended', '/txn/vend')}"]),
+    ("ended_is_not_queued", "vended", [
+        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, txn_id, kind, renames)"
+        " SELECT callback_id, created_at, 1, 1, integrator_id, lane, txn_id, kind, renames FROM callback"
+        f" WHERE callback_id = {callback('vended', '/txn/vend')}"]),
+    ("acts_are_on_record", "vended", [
+        "INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
+        f" VALUES ({callback('vended', '/txn/vend')}, 0, now(), 1, 'skipped')"]),
+    ("acts_are_on_record", "failed", [
+        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, txn_id, kind, renames,"
+        " replays, not_before) SELECT callback_id, created_at, 1, 1, integrator_id, 0, txn_id, kind, renames, 1, now() FROM callback"
+        f" WHERE callback_id = {callback('failed', '/txn/vend')}"]),
+    ("acts_are_on_record", "failed", [
+        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, txn_id, kind, renames,"
+        " parked, parked_at, acknowledged_at, acknowledged_by) SELECT callback_id, created_at, 1, 1, integrator_id, lane, txn_id, kind,"
+        f" renames, true, now(), now(), 'x' FROM callback WHERE callback_id = {callback('failed', '/txn/vend')}"]),
+    ("acts_are_on_record", None, ["UPDATE integrator_endpoint SET held_at = now(), held_by = 'x', held_reason = 'y'"]),
+    ("acts_are_on_record", None, [
+        "INSERT INTO callback_act (act, integrator_id, operator) SELECT 'hold', min(integrator_id), 'x' FROM integrator"]),
     ("queue_has_callbacks", "vended", [
-        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, txn_id, kind, renames)"
-        " VALUES (999999, now(), 1, 1, 1, {vended}, '/txn/vend', false)"]),
+        "INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, txn_id, kind, renames)"
+        " VALUES (999999, now(), 1, 1, 1, 1, {vended}, '/txn/vend', false)"]),
     ("lanes_have_no_holes", "vended", ["UPDATE callback SET lane_sequence = 7 WHERE txn_id = {vended}"
                                        " AND kind = '/txn/request'"]),
     ("one_live_per_machine", "choosing doubted", ["DROP INDEX txn_one_live",
@@ -345,8 +363,8 @@ def test_for_people_it_says_what_is_wrong_and_what_to_do(copy, story):
 
 def test_no_more_than_twenty_are_named(copy):
     copy.lie("UPDATE callback SET lane_sequence = lane_sequence + 1",
-             "INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, kind, renames)"
-             " SELECT 900000 + n, now(), 1, 1, 1, '/txn/vend', false FROM generate_series(1, 30) n")
+             "INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, kind, renames)"
+             " SELECT 900000 + n, now(), 1, 1, 1, 1, '/txn/vend', false FROM generate_series(1, 30) n")
     result = {one["check"]: one for one in json.loads(Ctl(copy).run("audit", "--json", check=False).stdout)}
     assert result["queue_has_callbacks"]["offences"] == 30 and len(result["queue_has_callbacks"]["offenders"]) == 20
     assert "and 10 more" in Ctl(copy).run("audit", check=False).stdout

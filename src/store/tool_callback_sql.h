@@ -1,0 +1,234 @@
+/* tool_callback_sql.h - the SQL of vendctl's callback and feed commands, rows of tool_statements.c.
+ * Internal to store/.
+ *
+ * Laid out by hand: SQL is read by its own lines. */
+#ifndef VENDGATE_STORE_TOOL_CALLBACK_SQL_H
+#define VENDGATE_STORE_TOOL_CALLBACK_SQL_H
+
+// clang-format off
+
+/* "30m", "24h", "7d" before now, or a time that PostgreSQL reads. */
+#define TOOL_TIME(n)                                                                               \
+    "(CASE WHEN " n "::text ~ '^[0-9]+[mhd]$' THEN now() - " n "::text::interval ELSE " n "::text::timestamptz END)"
+
+#define MADE_FROM_TO(since, until)                                                                 \
+    " AND (" since "::text IS NULL OR c.created_at >= " TOOL_TIME(since) ")"                       \
+    " AND (" until "::text IS NULL OR c.created_at < " TOOL_TIME(until) ")"
+
+/* What became of callback `c` last. Its attempts are not older than it is, which spares their older partitions. */
+#define LAST_FATE                                                                                  \
+    "(SELECT a.fate FROM callback_attempt a WHERE a.callback_id = c.callback_id"                   \
+    "    AND a.started_at >= c.created_at - interval '1 day' AND a.fate <> 'pending'"              \
+    "    ORDER BY a.started_at DESC, a.number DESC LIMIT 1)"
+
+/* Of row `q` of the queue and its endpoint `e`. */
+#define QUEUE_STATE                                                                                \
+    "CASE WHEN q.parked THEN 'parked' WHEN e.held_at IS NOT NULL THEN 'held' ELSE 'waiting' END"
+
+/* integrator, kind, state, since, until (each or NULL), limit. What is owed comes first, what needs a person before it. */
+#define CALLBACK_LIST_SQL                                                                          \
+    "WITH open AS (SELECT q.callback_id, q.created_at, " QUEUE_STATE " AS state"                   \
+    "   FROM callback_queue q JOIN callback c USING (callback_id, created_at)"                     \
+    "   JOIN integrator i ON i.integrator_id = q.integrator_id"                                    \
+    "   LEFT JOIN integrator_endpoint e ON e.integrator_id = q.integrator_id"                      \
+    "  WHERE ($1::text IS NULL OR i.name = $1) AND ($2::text IS NULL OR q.kind = $2)" MADE_FROM_TO("$4", "$5") ")," \
+    " ended AS (SELECT c.callback_id, c.created_at, f.fate"                                        \
+    "   FROM callback c JOIN integrator i USING (integrator_id), LATERAL (SELECT " LAST_FATE " AS fate) f" \
+    "  WHERE ($3::text IS NULL OR $3 NOT IN ('waiting', 'parked', 'held') AND f.fate = $3)"        \
+    "    AND ($1::text IS NULL OR i.name = $1) AND ($2::text IS NULL OR c.kind = $2)" MADE_FROM_TO("$4", "$5") \
+    "    AND NOT EXISTS (SELECT FROM callback_queue q WHERE q.callback_id = c.callback_id)"        \
+    "  ORDER BY c.callback_id DESC LIMIT $6::bigint),"                                             \
+    " shown AS (SELECT row_number() OVER (ORDER BY owed DESC, state = 'parked' DESC,"              \
+    "       CASE WHEN owed THEN callback_id ELSE -callback_id END) AS place, s.*"                  \
+    "   FROM (SELECT *, true AS owed FROM open WHERE $3::text IS NULL OR state = $3"               \
+    "         UNION ALL SELECT *, false FROM ended) s ORDER BY place LIMIT $6::bigint)"            \
+    " SELECT c.callback_id AS callback, i.name AS integrator, t.ref, c.kind, s.state,"             \
+    "     date_trunc('second', now() - c.created_at)::text AS age, coalesce(l.number, 0) AS attempts," \
+    "     CASE WHEN NOT s.owed THEN NULL"                                                          \
+    "          WHEN q.acknowledged_at IS NOT NULL THEN 'acknowledged; replay or skip'"             \
+    "          WHEN q.parked THEN 'replay, skip or acknowledge'"                                   \
+    "          WHEN s.state = 'held' THEN 'release of ' || i.name"                                 \
+    "          WHEN q.not_before > now() THEN 'replay in ' || date_trunc('second', q.not_before - now())" \
+    "          WHEN p.callback_id IS NOT NULL THEN 'after callback ' || p.callback_id"             \
+    "          ELSE 'attempt ' || q.attempts + 1 END AS next_step,"                                \
+    "     CASE WHEN s.state NOT IN ('delivered', 'implied')"                                       \
+    "          THEN coalesce(l.error, 'HTTP ' || l.http_status || coalesce(': ' || left(l.answer, 120), '')) END AS last_error" \
+    " FROM shown s JOIN callback c USING (callback_id, created_at) JOIN integrator i USING (integrator_id)" \
+    " LEFT JOIN callback_queue q ON q.callback_id = c.callback_id LEFT JOIN txn t ON t.txn_id = c.txn_id" \
+    " LEFT JOIN LATERAL (SELECT a.number, a.error, a.http_status, a.answer FROM callback_attempt a" \
+    "     WHERE a.callback_id = c.callback_id AND a.started_at >= c.created_at - interval '1 day' AND a.number > 0" \
+    "     ORDER BY a.started_at DESC, a.number DESC LIMIT 1) l ON true"                            \
+    " LEFT JOIN LATERAL (SELECT max(b.callback_id) AS callback_id FROM callback_queue b"           \
+    "     WHERE s.state = 'waiting' AND q.lane <> 0 AND b.integrator_id = q.integrator_id AND b.lane = q.lane AND NOT b.parked" \
+    "       AND b.callback_id < q.callback_id) p ON true"                                          \
+    " ORDER BY s.place"
+
+/* callback. The signature is left out: it is made anew for each attempt. */
+#define CALLBACK_SHOW_SQL                                                                          \
+    "SELECT c.callback_id AS callback, i.name AS integrator, t.ref, c.kind,"                       \
+    "     CASE WHEN q.callback_id IS NULL THEN " LAST_FATE " ELSE " QUEUE_STATE " END AS state,"   \
+    "     c.created_at, coalesce(q.expires_at, c.expires_at) AS expires_at, c.lane, c.lane_sequence," \
+    "     g.name AS owner, q.not_before, q.parked_at, q.acknowledged_at, q.acknowledged_by,"       \
+    "     e.held_at, e.held_by, e.held_reason, e.callback_url || c.kind AS url,"                   \
+    "     json_strip_nulls(json_build_object('Content-Type', 'application/json', 'webhook-id', c.webhook_id," \
+    "         'webhook-lane-sequence', CASE WHEN coalesce(q.lane, c.lane) <> 0 THEN c.lane_sequence::text END," \
+    "         'webhook-replay', CASE WHEN q.replays > 0 THEN '1' END)) AS headers, c.body,"        \
+    "     (SELECT coalesce(json_agg(json_strip_nulls(json_build_object('number', a.number, 'at', a.started_at, 'by', o.name," \
+    "           'verdict', a.result, 'fate', a.fate, 'http_status', a.http_status, 'remote', a.remote, 'dns_us', a.dns_us," \
+    "           'connect_us', a.connect_us, 'tls_us', a.tls_us, 'first_byte_us', a.first_byte_us, 'total_us', a.total_us," \
+    "           'error', a.error, 'answer', a.answer)) ORDER BY a.started_at, a.number), '[]')"    \
+    "        FROM callback_attempt a LEFT JOIN gateway_instance o USING (instance_id)"             \
+    "       WHERE a.callback_id = c.callback_id AND a.started_at >= c.created_at - interval '1 day') AS attempts," \
+    "     (SELECT coalesce(json_agg(json_strip_nulls(json_build_object('at', p.at, 'act', p.act, 'operator', p.operator," \
+    "           'reason', p.reason)) ORDER BY p.act_id), '[]')"                                    \
+    "        FROM callback_act p WHERE p.callback_id = c.callback_id) AS acts"                     \
+    " FROM callback c JOIN integrator i USING (integrator_id) LEFT JOIN integrator_endpoint e USING (integrator_id)" \
+    " LEFT JOIN txn t ON t.txn_id = c.txn_id LEFT JOIN callback_queue q ON q.callback_id = c.callback_id" \
+    " LEFT JOIN lane_adoption d ON d.instance_id = q.owner_instance AND q.owner_epoch > d.above AND q.owner_epoch <= d.through" \
+    " LEFT JOIN gateway_instance g ON g.instance_id = coalesce(d.adopted_by, q.owner_instance)"    \
+    " WHERE c.callback_id = $1::bigint"
+
+/* Why callback `c` (queue `q`, purchase `t`) cannot be sent again; NULL: it can. */
+#define REPLAY_REFUSAL                                                                             \
+    "CASE WHEN q.callback_id IS NOT NULL AND NOT q.parked THEN 'it is on its way already'"         \
+    "     WHEN c.kind <> '/txn/request' THEN NULL"                                                 \
+    "     WHEN t.state <> 'REQUESTED' THEN 'its purchase is ' || t.state || ', nobody waits for it any more'" \
+    "     WHEN c.expires_at <= now() THEN 'the time to pay is over'"                               \
+    "     WHEN EXISTS (SELECT FROM callback n WHERE n.txn_id = c.txn_id AND n.kind = c.kind AND n.callback_id > c.callback_id)" \
+    "     THEN 'the customer has chosen anew since' END"
+#define REPLAY_FROM                                                                                \
+    " FROM callback c JOIN integrator i USING (integrator_id) LEFT JOIN txn t ON t.txn_id = c.txn_id" \
+    " LEFT JOIN callback_queue q ON q.callback_id = c.callback_id"
+
+/* callback */
+#define REPLAY_FIND_SQL "SELECT c.callback_id AS callback, " REPLAY_REFUSAL " AS refusal" REPLAY_FROM " WHERE c.callback_id = $1::bigint"
+
+/* $1 integrator, $2 kind, $3 since, $4 until, $5 outcome. What was taken back, has arrived by other proof, or was taken out by
+ * a person is replayed by its number only. */
+#define REPLAY_MANY                                                                                \
+    REPLAY_FROM " CROSS JOIN LATERAL (SELECT " LAST_FATE " AS fate) f"                             \
+    " WHERE i.name = $1 AND ($2::text IS NULL OR c.kind = $2)" MADE_FROM_TO("$3", "$4")            \
+    "   AND (CASE WHEN $5::text IS NULL THEN q.parked OR f.fate IN ('delivered', 'refused', 'expired', 'parked')" \
+    "        WHEN $5 = 'parked' THEN q.parked ELSE f.fate = $5 END)"                               \
+    "   AND (" REPLAY_REFUSAL ") IS NULL"
+
+#define REPLAY_COUNT_SQL "SELECT c.kind, count(*) AS callbacks" REPLAY_MANY " GROUP BY c.kind ORDER BY c.kind"
+
+/* Each comes to a process that lives, the one that had it if it does; else it waits for the one that was seen last. Rows of
+ * `again` have callback c's columns and `place`, from 0; $a operator, $b reason, $c how many a second. */
+#define REPLAY_ACT(again, a, b, c)                                                                 \
+    "WITH again AS MATERIALIZED (" again "),"                                                      \
+    " before AS (SELECT n.*, coalesce(q.owner_instance, l.instance_id) AS instance_id, coalesce(l.number, 0) AS number, l.at," \
+    "     date_trunc('milliseconds', now() + n.place * interval '1 second' / " c ") AS not_before," \
+    "     (SELECT count(*) FROM callback_act p WHERE p.callback_id = n.callback_id AND p.act = 'replay') AS replays" \
+    "   FROM again n LEFT JOIN callback_queue q USING (callback_id) LEFT JOIN LATERAL ("           \
+    "     SELECT max(a.number) AS number, max(a.started_at) FILTER (WHERE a.number > 0) AS at,"    \
+    "         (array_agg(a.instance_id ORDER BY a.started_at DESC))[1] AS instance_id"             \
+    "     FROM callback_attempt a WHERE a.callback_id = n.callback_id AND a.started_at >= n.created_at - interval '1 day') l ON true)," \
+    " put AS (INSERT INTO callback_queue AS old (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane," \
+    "     txn_id, kind, renames, attempts, last_attempt_at, expires_at, not_before, replays)"      \
+    "   SELECT b.callback_id, b.created_at, g.instance_id, g.epoch, b.integrator_id, 0, b.txn_id, b.kind, b.renames, b.number, b.at," \
+    "     CASE b.kind WHEN '/txn/request' THEN NULL WHEN '/txn/unlock' THEN b.not_before + interval '24 h'" \
+    "          ELSE b.not_before + interval '72 h' END, b.not_before, b.replays + 1"               \
+    "   FROM before b CROSS JOIN LATERAL (SELECT g.instance_id, g.epoch FROM gateway_instance g"   \
+    "     ORDER BY g.heartbeat_at > now() - interval '15 s' DESC, g.instance_id = b.instance_id DESC, g.heartbeat_at DESC" \
+    "     LIMIT 1) g ORDER BY b.place"                                                             \
+    "   ON CONFLICT (callback_id) DO UPDATE SET owner_instance = excluded.owner_instance, owner_epoch = excluded.owner_epoch," \
+    "     lane = 0, attempts = excluded.attempts, last_attempt_at = excluded.last_attempt_at,"     \
+    "     expires_at = excluded.expires_at, not_before = excluded.not_before, replays = excluded.replays," \
+    "     parked = false, parked_at = NULL, acknowledged_at = NULL, acknowledged_by = NULL"        \
+    "   WHERE old.parked RETURNING old.callback_id, old.integrator_id, old.not_before, old.replays)," \
+    " acts AS (INSERT INTO callback_act (act, callback_id, integrator_id, operator, reason)"       \
+    "   SELECT 'replay', callback_id, integrator_id, " a ", " b " FROM put),"                      \
+    " told AS MATERIALIZED (SELECT announce_change('callback', '') FROM (SELECT FROM put LIMIT 1) any_one)"
+
+/* callback, operator, reason */
+#define REPLAY_ONE_SQL                                                                             \
+    REPLAY_ACT("SELECT c.*, 0 AS place" REPLAY_FROM " WHERE c.callback_id = $1::bigint AND (" REPLAY_REFUSAL ") IS NULL", \
+               "$2", "$3", "1")                                                                    \
+    " SELECT callback_id AS callback, replays FROM put, told"
+
+/* As REPLAY_MANY, and operator, reason, how many a second. */
+#define REPLAY_MANY_SQL                                                                            \
+    REPLAY_ACT("SELECT c.*, row_number() OVER (ORDER BY c.callback_id) - 1 AS place" REPLAY_MANY, "$6", "$7", "$8::integer") \
+    " SELECT count(*) AS replayed, max(not_before) AS last_at FROM put, told"
+
+/* Names: an act on one callback of the queue. $1 callback, $2 operator, $3 reason. The owner hears which one it has to forget. */
+#define ONE_ACT(act, changed, key)                                                                 \
+    "WITH changed AS (" changed "),"                                                               \
+    " act AS (INSERT INTO callback_act (act, callback_id, integrator_id, operator, reason)"        \
+    "   SELECT '" act "', callback_id, integrator_id, $2, $3 FROM changed),"                       \
+    " told AS MATERIALIZED (SELECT announce_change('callback', " key ") FROM changed)"
+
+#define CALLBACK_SKIP_SQL                                                                          \
+    ONE_ACT("skip", "DELETE FROM callback_queue WHERE callback_id = $1::bigint RETURNING *", "callback_id::text") \
+    ", fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)" \
+    "   SELECT callback_id, 0, date_trunc('milliseconds', clock_timestamp()), owner_instance, 'skipped' FROM changed)" \
+    " SELECT callback_id AS callback, kind, 'skipped' AS state FROM changed, told"
+
+#define CALLBACK_ACKNOWLEDGE_SQL                                                                   \
+    ONE_ACT("acknowledge",                                                                         \
+            "UPDATE callback_queue SET acknowledged_at = now(), acknowledged_by = $2 WHERE callback_id = $1::bigint AND parked" \
+            "  RETURNING *", "''")                                                                 \
+    " SELECT callback_id AS callback, kind, acknowledged_at, acknowledged_by FROM changed, told"
+
+/* integrator, operator, reason. The endpoint's own trigger announces it. */
+#define ENDPOINT_HOLD_SQL                                                                          \
+    "WITH held AS (UPDATE integrator_endpoint e SET held_at = now(), held_by = $2, held_reason = $3 FROM integrator i" \
+    "     WHERE i.integrator_id = e.integrator_id AND i.name = $1 AND e.held_at IS NULL"           \
+    "     RETURNING i.name, e.*),"                                                                 \
+    " act AS (INSERT INTO callback_act (act, integrator_id, operator, reason) SELECT 'hold', integrator_id, $2, $3 FROM held)" \
+    " SELECT name AS integrator, held_at, held_by, held_reason FROM held"
+#define ENDPOINT_RELEASE_SQL                                                                       \
+    "WITH held AS (UPDATE integrator_endpoint e SET held_at = NULL, held_by = NULL, held_reason = NULL FROM integrator i" \
+    "     WHERE i.integrator_id = e.integrator_id AND i.name = $1 AND e.held_at IS NOT NULL"       \
+    "     RETURNING i.name, e.*),"                                                                 \
+    " act AS (INSERT INTO callback_act (act, integrator_id, operator, reason) SELECT 'release', integrator_id, $2, $3 FROM held)" \
+    " SELECT name AS integrator, (SELECT count(*) FROM callback_queue q WHERE q.integrator_id = held.integrator_id"  \
+    "     AND NOT q.parked) AS waiting FROM held"
+
+/* integrator, operator, kind, body. The number of the transaction is taken before that of the callback: store_event_horizon()
+ * relies on it. */
+#define CALLBACK_TEST_SQL                                                                          \
+    "WITH began AS MATERIALIZED (SELECT pg_current_xact_id() AS number),"                          \
+    " made AS (SELECT nextval('callback_id_seq') AS callback_id, i.integrator_id, g.instance_id, g.epoch," \
+    "     'msg_' || replace(gen_random_uuid()::text, '-', '') AS webhook_id"                       \
+    "   FROM began, integrator i, LATERAL (SELECT instance_id, epoch FROM gateway_instance"        \
+    "     WHERE heartbeat_at > now() - interval '15 s' ORDER BY heartbeat_at DESC LIMIT 1) g"      \
+    "   WHERE i.name = $1 AND began.number IS NOT NULL),"                                          \
+    " stored AS (INSERT INTO callback (callback_id, created_at, integrator_id, kind, webhook_id, lane, lane_sequence, expires_at," \
+    "     body) SELECT callback_id, now(), integrator_id, $3, webhook_id, 0, 0, now() + interval '72 h', $4 FROM made)," \
+    " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, kind," \
+    "     renames) SELECT callback_id, now(), instance_id, epoch, integrator_id, 0, $3, false FROM made)," \
+    " act AS (INSERT INTO callback_act (act, callback_id, integrator_id, operator)"                \
+    "   SELECT 'test', callback_id, integrator_id, $2 FROM made),"                                 \
+    " told AS MATERIALIZED (SELECT announce_change('callback', callback_id::text) FROM made)"      \
+    " SELECT callback_id AS callback, $1 AS integrator, $3 AS kind, webhook_id FROM made, told"
+
+/* Feeds that nobody took, and that nobody can want any more. */
+#define FEEDS_DROP_SQL                                                                             \
+    "WITH dropped AS (DELETE FROM callback_queue q USING callback c"                               \
+    "     WHERE c.callback_id = q.callback_id AND c.created_at = q.created_at AND q.parked AND q.kind LIKE '/feed/%'" \
+    "       AND coalesce(q.expires_at, c.expires_at) < now() - interval '7 days'"                  \
+    "     RETURNING q.callback_id, q.owner_instance),"                                             \
+    " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"  \
+    "   SELECT callback_id, 0, date_trunc('milliseconds', clock_timestamp()), owner_instance, 'expired' FROM dropped)" \
+    " SELECT count(*) AS feeds_dropped FROM dropped"
+
+/* integrator or NULL */
+#define FEED_LIST_SQL                                                                              \
+    "SELECT i.name AS integrator, s.kind, s.created_at AS since FROM feed_subscription s JOIN integrator i USING (integrator_id)" \
+    " WHERE $1::text IS NULL OR i.name = $1 ORDER BY i.name, s.kind"
+/* integrator, kinds with commas between */
+#define FEED_SUBSCRIBE_SQL                                                                         \
+    "WITH added AS (INSERT INTO feed_subscription (integrator_id, kind)"                           \
+    "     SELECT integrator_id, unnest(string_to_array($2, ',')) FROM integrator WHERE name = $1 ON CONFLICT DO NOTHING)" \
+    " SELECT name AS integrator, unnest(string_to_array($2, ',')) AS kind FROM integrator WHERE name = $1"
+#define FEED_UNSUBSCRIBE_SQL                                                                       \
+    "DELETE FROM feed_subscription s USING integrator i"                                           \
+    " WHERE i.integrator_id = s.integrator_id AND i.name = $1 AND s.kind = ANY (string_to_array($2, ','))" \
+    " RETURNING i.name AS integrator, s.kind"
+
+// clang-format on
+
+#endif
