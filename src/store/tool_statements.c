@@ -5,14 +5,25 @@
 
 #include <string.h>
 
+#define SECRETS                                                                                  \
+    "SELECT s.integrator_id, i.name AS integrator, 'signing' AS what, s.signing_key_id AS row, " \
+    "s.secret AS text FROM integrator_signing_key s JOIN integrator i USING (integrator_id)"     \
+    " UNION ALL SELECT e.integrator_id, i.name, 'api_key', e.integrator_id, e.present_api_key"   \
+    "   FROM integrator_endpoint e JOIN integrator i USING (integrator_id)"                      \
+    "   WHERE e.present_api_key IS NOT NULL"                                                     \
+    " UNION ALL SELECT e.integrator_id, i.name, 'password', e.integrator_id, e.present_password" \
+    "   FROM integrator_endpoint e JOIN integrator i USING (integrator_id)"                      \
+    "   WHERE e.present_password IS NOT NULL"
+
 static const struct tool_statement STATEMENTS[] = {
     /* name, url, ca file, allow http, allowed networks, presented key, user, password, signing
      * secret, api key's digest, basic user, basic digest, allow rename, allow multi-vend, strict
-     * codes, doubt policy */
-    {"integrator_add", 16,
-     "WITH i AS (INSERT INTO integrator (name, allow_rename, allow_multi_vend, strict_codes, "
-     "doubt_policy)"
-     "       VALUES ($1, $13::boolean, $14::boolean, $15::boolean, coalesce($16, 'refund'))"
+     * codes, doubt policy, id */
+    {"integrator_add", 17,
+     "WITH i AS (INSERT INTO integrator (integrator_id, name, allow_rename, allow_multi_vend, "
+     "strict_codes, doubt_policy)"
+     "       OVERRIDING SYSTEM VALUE VALUES ($17::bigint, $1, $13::boolean, $14::boolean, "
+     "$15::boolean, coalesce($16, 'refund'))"
      "       RETURNING integrator_id, name),"
      " e AS (INSERT INTO integrator_endpoint (integrator_id, callback_url, callback_ca_file, "
      "allow_http, allow_cidr,"
@@ -25,6 +36,9 @@ static const struct tool_statement STATEMENTS[] = {
      " b AS (INSERT INTO integrator_key (integrator_id, kind, user_name, digest)"
      "       SELECT integrator_id, 'basic', $11, $12 FROM i)"
      " SELECT integrator_id AS id, name FROM i"},
+    {"integrator_next_id", 0,
+     "SELECT nextval(pg_get_serial_sequence('integrator', 'integrator_id')) AS id"},
+    {"integrator_find", 1, "SELECT integrator_id AS id FROM integrator WHERE name = $1"},
     {"integrator_list", 0,
      "SELECT i.integrator_id AS id, i.name, i.enabled, e.callback_url,"
      "       (SELECT count(*) FROM machine_grant g WHERE g.integrator_id = i.integrator_id) AS "
@@ -43,7 +57,7 @@ static const struct tool_statement STATEMENTS[] = {
      "            'created_at', k.created_at, 'revoked_at', k.revoked_at) ORDER BY k.key_id), '[]')"
      "          FROM integrator_key k WHERE k.integrator_id = i.integrator_id) AS keys,"
      "       (SELECT count(*) FROM integrator_signing_key s WHERE s.integrator_id = i.integrator_id"
-     "           AND s.retired_at IS NULL) AS signing_keys,"
+     "           AND (s.retired_at IS NULL OR s.retired_at > now())) AS signing_keys,"
      "       (SELECT coalesce(json_agg(g.vm_id ORDER BY g.vm_id), '[]') FROM machine_grant g"
      "         WHERE g.integrator_id = i.integrator_id) AS machines,"
      "       (SELECT coalesce(json_agg(f.kind ORDER BY f.kind), '[]') FROM feed_subscription f"
@@ -59,6 +73,79 @@ static const struct tool_statement STATEMENTS[] = {
      " WHERE name = $1 RETURNING integrator_id AS id, name, allow_rename, allow_multi_vend, "
      "strict_codes, doubt_policy,"
      "       amount_max"},
+    /* name, whether it verifies v1a: nothing is changed without a key that can then sign */
+    {"endpoint_v1a_only", 2,
+     "UPDATE integrator_endpoint e SET v1a_only = $2::boolean FROM integrator i"
+     " WHERE i.integrator_id = e.integrator_id AND i.name = $1 AND EXISTS (SELECT FROM "
+     "integrator_signing_key k"
+     "       WHERE k.integrator_id = i.integrator_id AND k.retired_at IS NULL"
+     "         AND (k.public_key IS NOT NULL) = $2::boolean) RETURNING i.name, e.v1a_only"},
+    /* name, secret, public key (NULL: v1), overlap. Without room nothing is changed. */
+    {"signing_key_rotate", 4,
+     "WITH i AS (SELECT integrator_id, name FROM integrator WHERE name = $1 FOR UPDATE),"
+     " live AS (SELECT k.signing_key_id, (k.public_key IS NULL) = ($3::text IS NULL) AS same"
+     "       FROM integrator_signing_key k JOIN i USING (integrator_id)"
+     "       WHERE k.retired_at IS NULL OR k.retired_at > now()),"
+     " room AS (SELECT count(*) FILTER (WHERE NOT same OR $4::interval > '0') < 4 AS any FROM "
+     "live),"
+     " ended AS (UPDATE integrator_signing_key k"
+     "       SET retired_at = least(k.retired_at, now() + $4::interval) FROM live, room"
+     "       WHERE room.any AND live.same AND k.signing_key_id = live.signing_key_id RETURNING "
+     "k.signing_key_id, k.retired_at),"
+     " made AS (INSERT INTO integrator_signing_key (integrator_id, secret, public_key)"
+     "       SELECT i.integrator_id, $2, $3 FROM i, room WHERE room.any"
+     "       RETURNING signing_key_id, public_key, created_at)"
+     " SELECT i.name AS integrator, made.signing_key_id AS key,"
+     "       CASE WHEN $3::text IS NULL THEN 'v1' ELSE 'v1a' END AS kind, made.public_key, "
+     "made.created_at,"
+     "       (SELECT coalesce(json_agg(json_build_object('key', signing_key_id, 'ends_at', "
+     "retired_at)"
+     "            ORDER BY signing_key_id), '[]') FROM ended) AS former"
+     "  FROM i LEFT JOIN made ON true"},
+    {"signing_key_list", 1,
+     "SELECT k.signing_key_id AS key, CASE WHEN k.public_key IS NULL THEN 'v1' ELSE 'v1a' END AS "
+     "kind, k.public_key,"
+     "       k.created_at, k.retired_at AS ends_at, coalesce(k.retired_at > now(), true) AS live,"
+     "       k.secret LIKE 'sealed:%' AS sealed"
+     "  FROM integrator_signing_key k JOIN integrator i USING (integrator_id) WHERE i.name = $1"
+     " ORDER BY k.created_at DESC, k.signing_key_id DESC"},
+    /* name, key. ended_at NULL: it stays, as nothing else without an end could sign. */
+    {"signing_key_retire", 2,
+     "WITH i AS (SELECT integrator_id, coalesce((SELECT e.v1a_only FROM integrator_endpoint e"
+     "            WHERE e.integrator_id = n.integrator_id), false) AS v1a_only"
+     "       FROM integrator n WHERE name = $1 FOR UPDATE),"
+     " asked AS (SELECT k.signing_key_id, k.public_key FROM integrator_signing_key k JOIN i USING "
+     "(integrator_id)"
+     "       WHERE k.signing_key_id = $2::bigint AND (k.retired_at IS NULL OR k.retired_at > "
+     "now())),"
+     " done AS (UPDATE integrator_signing_key k SET retired_at = now() FROM asked"
+     "       WHERE k.signing_key_id = asked.signing_key_id AND EXISTS (SELECT FROM "
+     "integrator_signing_key o JOIN i"
+     "            USING (integrator_id) WHERE o.signing_key_id <> asked.signing_key_id AND "
+     "o.retired_at IS NULL"
+     "            AND (o.public_key IS NULL OR i.v1a_only)) RETURNING k.signing_key_id, "
+     "k.retired_at)"
+     " SELECT asked.signing_key_id AS key, CASE WHEN asked.public_key IS NULL THEN 'v1' ELSE "
+     "'v1a' END AS kind,"
+     "       done.retired_at AS ended_at FROM asked LEFT JOIN done USING (signing_key_id)"},
+
+    /* Every secret that we must be able to read again, with its place. */
+    {"secret_list", 0, "SELECT * FROM (" SECRETS ") s ORDER BY integrator_id, what, row"},
+    /* "sealed:<key id>:" of each master key in use */
+    {"secret_seals", 0,
+     "SELECT DISTINCT 'sealed:' || split_part(text, ':', 2) || ':' AS seal FROM (" SECRETS ") s"
+     " WHERE text LIKE 'sealed:%'"},
+    /* row, text as it was read, text */
+    {"secret_put_signing", 3,
+     "UPDATE integrator_signing_key SET secret = $3 WHERE signing_key_id = $1::bigint AND secret = "
+     "$2 RETURNING 1"},
+    {"secret_put_api_key", 3,
+     "UPDATE integrator_endpoint SET present_api_key = $3"
+     " WHERE integrator_id = $1::bigint AND present_api_key = $2 RETURNING 1"},
+    {"secret_put_password", 3,
+     "UPDATE integrator_endpoint SET present_password = $3"
+     " WHERE integrator_id = $1::bigint AND present_password = $2 RETURNING 1"},
+
     {"integrator_enable", 2,
      "UPDATE integrator SET enabled = $2::boolean WHERE name = $1 RETURNING integrator_id AS id, "
      "name, enabled"},

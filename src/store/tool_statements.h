@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define TOOL_PARAMETERS_MAX 16
+#define TOOL_PARAMETERS_MAX 24
 
 struct tool_statement {
     const char *name;

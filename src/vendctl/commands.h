@@ -19,6 +19,18 @@ int command_integrator_disable(struct invocation *invocation);
 int command_key_add(struct invocation *invocation);
 int command_key_revoke(struct invocation *invocation);
 
+/* signing.c */
+int command_integrator_key_rotate(struct invocation *invocation);
+int command_integrator_key_list(struct invocation *invocation);
+int command_integrator_key_retire(struct invocation *invocation);
+/* Of `integrator set`: whether its endpoint verifies v1a, so that v1 is left out. An exit status.
+ */
+int signing_set_v1a_only(struct invocation *invocation, const char *yes_or_no);
+
+/* secret.c */
+int command_secret_init(struct invocation *invocation);
+int command_secret_seal(struct invocation *invocation);
+
 /* machine.c */
 int command_machine_add(struct invocation *invocation);
 int command_machine_list(struct invocation *invocation);

@@ -4,25 +4,26 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "people/secret.h"
+#include "vendctl/sealing.h"
+#include "vendctl/signing.h"
 
-#include <openssl/evp.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What --allow-private opens. Not link-local addresses: there the clouds keep their machines'
  * metadata. */
-#define PRIVATE_NETWORKS                                                                          \
+#define PRIVATE_NETWORKS \
     "{10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7}"
 
 #define API_KEY_BYTES 16
 #define PASSWORD_BYTES 16
-#define SIGNING_BYTES 24
 
 /* Generated secrets; NULL-terminated texts. */
 struct secrets {
     char api_key[3 + 2 * API_KEY_BYTES + 1];
     char password[2 * PASSWORD_BYTES + 1];
-    char signing[6 + (SIGNING_BYTES + 2) / 3 * 4 + 1];
 };
 
 static void api_key_make(char ret_key[static 3 + 2 * API_KEY_BYTES + 1])
@@ -33,12 +34,8 @@ static void api_key_make(char ret_key[static 3 + 2 * API_KEY_BYTES + 1])
 
 static void secrets_make(struct secrets *ret_secrets)
 {
-    unsigned char bytes[SIGNING_BYTES];
     api_key_make(ret_secrets->api_key);
     random_hex(ret_secrets->password, PASSWORD_BYTES);
-    random_bytes(bytes, sizeof(bytes));
-    memcpy(ret_secrets->signing, "whsec_", 6);
-    (void)EVP_EncodeBlock((unsigned char *)ret_secrets->signing + 6, bytes, sizeof(bytes));
 }
 
 static const char *or_else(const char *given, const char *made)
@@ -55,6 +52,53 @@ static bool split_basic(const char *text, char **ret_user, const char **ret_pass
     *ret_user = memory_bytes(text, (size_t)(colon - text));
     *ret_password = colon + 1;
     return true;
+}
+
+/* What we present or sign with, as it goes into the database, for an id that was drawn before the
+ * row is made: a sealed text is bound to it. */
+struct kept {
+    char id[24];
+    char *api_key, *password, *signing;
+};
+
+static void kept_done(struct kept *kept)
+{
+    free(kept->api_key);
+    free(kept->password);
+    free(kept->signing);
+}
+
+/* A text in the clear that looks sealed would be taken for a sealed one. */
+static bool is_presentable(const char *option, const char *secret)
+{
+    if (!secret || (strlen(secret) <= VAULT_SECRET_MAX && !vault_is_sealed(secret)))
+        return true;
+    complain("--%s is at most %d characters and does not begin with \"sealed:\"", option,
+             VAULT_SECRET_MAX);
+    return false;
+}
+
+/* 0 or an exit status. */
+static int keep_secrets(const struct invocation *invocation, const char *password,
+                        const char *signing, struct kept *ret_kept)
+{
+    struct vault *vault = NULL;
+    const char *api_key = invocation_option(invocation, "present-api-key");
+    if (!is_presentable("present-api-key", api_key) || !is_presentable("present-basic", password))
+        return 2;
+    int status = sealing_open(invocation, &vault);
+    json_t *rows = status == 0 ? invocation_query(invocation, "integrator_next_id", NULL, 0) : NULL;
+    if (rows) {
+        int64_t id = json_integer_value(json_object_get(json_array_get(rows, 0), "id"));
+        (void)snprintf(ret_kept->id, sizeof(ret_kept->id), "%" PRId64, id);
+        ret_kept->api_key = sealing_text(vault, id, VAULT_API_KEY, api_key);
+        ret_kept->password = sealing_text(vault, id, VAULT_PASSWORD, password);
+        ret_kept->signing = sealing_text(vault, id, VAULT_SIGNING, signing);
+    }
+    vault_free(&vault);
+    status = rows ? 0 : status ? status : 1;
+    json_decref(rows);
+    return status;
 }
 
 int command_integrator_add(struct invocation *invocation)
@@ -78,16 +122,22 @@ int command_integrator_add(struct invocation *invocation)
         complain("the password cannot be hashed");
         return 1;
     }
+    struct signing_key signing _cleanup_(signing_key_done);
+    struct kept kept _cleanup_(kept_done) = {0};
+    signing_key_make(false, &signing);
+    int status = keep_secrets(invocation, present_password, signing.secret, &kept);
+    if (status != 0)
+        return status;
     const char *const parameters[] = {
         name,
         invocation_option(invocation, "callback-url"),
         invocation_option(invocation, "callback-ca"),
         invocation_flag(invocation, "allow-http") ? "t" : "f",
         invocation_flag(invocation, "allow-private") ? PRIVATE_NETWORKS : "{}",
-        invocation_option(invocation, "present-api-key"),
+        kept.api_key,
         present_user,
-        present_password,
-        made.signing,
+        kept.password,
+        kept.signing,
         key_digest,
         user,
         password_digest,
@@ -95,6 +145,7 @@ int command_integrator_add(struct invocation *invocation)
         invocation_flag(invocation, "allow-multi-vend") ? "t" : "f",
         invocation_flag(invocation, "strict-codes") ? "t" : "f",
         invocation_option(invocation, "doubt-policy"),
+        kept.id,
     };
     json_t *rows =
         invocation_query(invocation, "integrator_add", parameters, ARRAY_SIZE(parameters));
@@ -104,7 +155,7 @@ int command_integrator_add(struct invocation *invocation)
     json_object_set_new(added, "api_key", json_string(api_key));
     json_object_set_new(added, "basic_user", json_string(user));
     json_object_set_new(added, "basic_password", json_string(password));
-    json_object_set_new(added, "signing_secret", json_string(made.signing));
+    json_object_set_new(added, "signing_secret", json_string(signing.secret));
     return invocation_finish_object(invocation, rows);
 }
 
@@ -142,11 +193,14 @@ static bool yes_or_no(const struct invocation *invocation, const char *name, con
 
 int command_integrator_set(struct invocation *invocation)
 {
-    const char *rename, *multi_vend, *strict;
-    if (!yes_or_no(invocation, "allow-rename", &rename) ||
+    const char *rename, *multi_vend, *strict, *v1a_only;
+    if (!yes_or_no(invocation, "v1a-only", &v1a_only) ||
+        !yes_or_no(invocation, "allow-rename", &rename) ||
         !yes_or_no(invocation, "allow-multi-vend", &multi_vend) ||
         !yes_or_no(invocation, "strict-codes", &strict))
         return 2;
+    if (v1a_only && signing_set_v1a_only(invocation, v1a_only) != 0)
+        return 1;
     const char *const parameters[] = {
         invocation->operands[0],
         rename,

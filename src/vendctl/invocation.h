@@ -37,6 +37,7 @@ struct invocation {
     const char *values[COMMAND_OPTIONS_MAX]; /* by the command's options; "" for a given flag, NULL:
                                                 not given */
     bool json;
+    const char *master_key; /* the file of --master-key or VENDGATE_MASTER_KEY_FILE; NULL: none */
     struct store_tool *tool;
 };
 

@@ -60,7 +60,8 @@ static const struct command COMMANDS[] = {
      1,
      command_integrator_set,
      "change what it may do; yes or no, refund, capture or hold",
-     {"allow-rename=", "allow-multi-vend=", "strict-codes=", "doubt-policy=", "amount-max=", NULL}},
+     {"allow-rename=", "allow-multi-vend=", "strict-codes=", "doubt-policy=", "amount-max=",
+      "v1a-only=", NULL}},
     {"integrator enable",
      "NAME",
      1,
@@ -85,6 +86,48 @@ static const struct command COMMANDS[] = {
      1,
      command_key_revoke,
      "end a key (its number as in `integrator show`)",
+     {NULL}},
+
+    {"integrator key rotate",
+     "NAME",
+     1,
+     1,
+     1,
+     command_integrator_key_rotate,
+     "a new key for signing callbacks, v1 or v1a; the former ones sign on for the overlap (24h)",
+     {"kind=", "overlap=", NULL}},
+    {"integrator key list",
+     "NAME",
+     1,
+     1,
+     1,
+     command_integrator_key_list,
+     "the keys that sign its callbacks",
+     {NULL}},
+    {"integrator key retire",
+     "NAME KEY",
+     2,
+     2,
+     1,
+     command_integrator_key_retire,
+     "end such a key at once (its number as in `integrator key list`)",
+     {NULL}},
+
+    {"secret init",
+     "",
+     0,
+     0,
+     0,
+     command_secret_init,
+     "make a file with a master key; --renew puts a new one above those of the file",
+     {"key=!", "renew", NULL}},
+    {"secret seal",
+     "",
+     0,
+     0,
+     1,
+     command_secret_seal,
+     "seal every secret in the database under the newest master key",
      {NULL}},
 
     {"machine add",
@@ -351,8 +394,11 @@ static void print_option(const char *option)
 static void print_help(void)
 {
     puts("vendctl - administers vendgate\n\n"
-         "  vendctl COMMAND ... [--database URL] [--json]\n\n"
+         "  vendctl COMMAND ... [--database URL] [--master-key FILE] [--json]\n\n"
          "The database is a libpq connection string, from --database or VENDGATE_DATABASE_URL.\n"
+         "Secrets are sealed under the key in --master-key or VENDGATE_MASTER_KEY_FILE, which is "
+         "the\n"
+         "file that the gateway reads ([secrets] master_key_file).\n"
          "What acts on the running gateway asks it at --admin-socket, VENDGATE_ADMIN_SOCKET or\n"
          "/run/vendgate/admin.sock, as root or the gateway's own user.\n");
     for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++) {
@@ -369,22 +415,33 @@ static void print_help(void)
 struct line {
     int count, next;
     char **words;
-    const char *database;
+    const char *database, *master_key;
 };
+
+/* How many of the line's words the name takes; 0: it is another command's. */
+static int name_match(const struct line *line, const char *name)
+{
+    int words = 0;
+    while (name[0]) {
+        size_t size = strcspn(name, " ");
+        const char *word = words + 1 < line->count ? line->words[words + 1] : "";
+        if (strncmp(name, word, size) != 0 || word[size] != '\0')
+            return 0;
+        words++;
+        name += name[size] ? size + 1 : size;
+    }
+    return words;
+}
 
 /* Takes the words of the command's name. NULL: there is none of that name. */
 static const struct command *command_find(struct line *line)
 {
     for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++) {
-        const char *name = COMMANDS[i].name, *blank = strchr(name, ' ');
-        size_t first = blank ? (size_t)(blank - name) : strlen(name);
-        const char *word = line->words[1];
-        if (strncmp(name, word, first) != 0 || word[first] != '\0')
-            continue;
-        if (blank && (line->count < 3 || strcmp(blank + 1, line->words[2]) != 0))
-            continue;
-        line->next = blank ? 3 : 2;
-        return &COMMANDS[i];
+        int words = name_match(line, COMMANDS[i].name);
+        if (words > 0) {
+            line->next = words + 1;
+            return &COMMANDS[i];
+        }
     }
     return NULL;
 }
@@ -397,6 +454,19 @@ static const char *value_take(struct line *line, const char *word, size_t name_s
     return line->next < line->count ? line->words[line->next++] : NULL;
 }
 
+/* An option with a value that every command takes; NULL: it is none of them. */
+static const char **common_slot(struct line *line, const char *word, size_t size)
+{
+    const struct {
+        const char *name;
+        const char **slot;
+    } common[] = {{"database", &line->database}, {"master-key", &line->master_key}};
+    for (size_t i = 0; i < ARRAY_SIZE(common); i++)
+        if (strlen(common[i].name) == size && !strncmp(common[i].name, word, size))
+            return common[i].slot;
+    return NULL;
+}
+
 /* `word` is without the dashes. False: complained. */
 static bool option_take(struct invocation *invocation, struct line *line, const char *word)
 {
@@ -405,12 +475,8 @@ static bool option_take(struct invocation *invocation, struct line *line, const 
         invocation->json = true;
         return true;
     }
-    const char **slot = NULL;
-    bool valued = false;
-    if (size == strlen("database") && !strncmp(word, "database", size)) {
-        slot = &line->database;
-        valued = true;
-    }
+    const char **slot = common_slot(line, word, size);
+    bool valued = slot != NULL;
     for (size_t i = 0; !slot && invocation->command->options[i]; i++) {
         const char *option = invocation->command->options[i];
         if (strcspn(option, "=") == size && !strncmp(option, word, size)) {
@@ -491,7 +557,10 @@ int main(int argc, char **argv)
         print_help();
         return argc < 2 ? 2 : 0;
     }
-    struct line line = {.count = argc, .words = argv, .database = getenv("VENDGATE_DATABASE_URL")};
+    struct line line = {.count = argc,
+                        .words = argv,
+                        .database = getenv("VENDGATE_DATABASE_URL"),
+                        .master_key = getenv("VENDGATE_MASTER_KEY_FILE")};
     struct invocation invocation = {.command = command_find(&line)};
     if (!invocation.command) {
         complain("unknown command `%s%s%s`: see vendctl --help", argv[1], argc > 2 ? " " : "",
@@ -500,6 +569,8 @@ int main(int argc, char **argv)
     }
     if (!words_take(&invocation, &line) || !check_complete(&invocation))
         return 2;
+    if (line.master_key && line.master_key[0] != '\0')
+        invocation.master_key = line.master_key;
     int status = run(&invocation, line.database);
     if (fflush(stdout) != 0 && status == 0) {
         complain("standard output: %s", "cannot be written");
