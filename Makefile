@@ -10,7 +10,7 @@
 BUILD ?= release
 B := build/$(BUILD)
 CC := gcc
-LIBRARIES := libmicrohttpd libcurl jansson libssl libcrypto libpq libuv libsystemd
+LIBRARIES := libmicrohttpd libcurl libcares jansson libssl libcrypto libpq libuv libsystemd
 CPPFLAGS := -Isrc -Iexamples -D_GNU_SOURCE $(shell pkg-config --cflags $(LIBRARIES))
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS := -std=gnu17 -g -fno-omit-frame-pointer $(WARNINGS)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NS_PER_US = 1000, TRUST_AGE_MAX_S = 60 * 60, NOT_REACHED = -1 };
+enum { NS_PER_US = 1000, TRUST_AGE_MAX_S = 60 * 60, NOT_REACHED = -1, PROBE_MS = 1000 };
 
 struct attempt {
     uv_loop_t *loop;
@@ -21,8 +21,9 @@ struct attempt {
     void *arg;
     int64_t started_ns;
     int64_t started_ms;
-    int64_t total_ms; /* for all of it */
+    int64_t connect_ms, total_ms; /* to a connection; for all of it */
     int64_t dns_us;
+    struct host *host; /* where to connect to: the endpoint's or the proxy's */
     struct host_waiter waiter;
     struct sockaddr_storage address;
     struct http_exchange *exchange; /* NULL: not on the wire */
@@ -131,7 +132,7 @@ static void on_outcome(void *arg, const struct http_outcome *outcome)
     else
         end_error(&end, outcome->error);
     if (outcome->unreachable)
-        host_failed(attempt->order.endpoint->host, &attempt->address);
+        host_failed(attempt->host, &attempt->address);
     hand_over(attempt, &end);
 }
 
@@ -205,18 +206,21 @@ static int send_request(struct attempt *attempt)
     const struct endpoint *endpoint = attempt->order.endpoint;
     const struct outbound_callback *callback = attempt->order.callback;
     struct request_text text;
-    int64_t connect_ms = retry_policy_of(callback->kind)->connect_ms;
     int64_t elapsed_ms = elapsed_us(attempt) / 1000;
     struct http_post post = {
         .url = text.url,
-        .pinned = host_is_literal(endpoint->host) ? NULL : &attempt->address,
+        .pinned = &attempt->address,
         .body = callback->body,
         .body_size = callback->body_size,
         .ca_file = endpoint->ca_file,
+        .client_cert_file = endpoint->client_cert_file,
+        .client_key_file = endpoint->client_key_file,
+        .public_key_pins = endpoint->public_key_pins,
         .allow_http = endpoint->allow_http,
-        .allow_private = endpoint->allow_private,
-        .connect_ms = at_least_1(connect_ms - elapsed_ms),
+        .allowed = endpoint->allowed,
+        .connect_ms = at_least_1(attempt->connect_ms - elapsed_ms),
         .total_ms = at_least_1(attempt->total_ms - elapsed_ms),
+        .bulk = attempt->order.bulk,
         .fresh = attempt->order.fresh,
         .trust_age_s = trust_age_s(attempt),
     };
@@ -247,17 +251,44 @@ static void on_host_known(void *arg, const char *error)
     attempt->dns_us = elapsed_us(attempt);
     if (error)
         fail(attempt, error);
-    else if (!host_address(attempt->order.endpoint->host, &attempt->address))
+    else if (!host_address(attempt->host, &attempt->address))
         fail(attempt, "the name's addresses are too old");
     else if (send_request(attempt) < 0)
         fail(attempt, "the request cannot be built");
+}
+
+static int64_t least(int64_t one, int64_t other)
+{
+    return one < other ? one : other;
+}
+
+static void set_times(struct attempt *attempt)
+{
+    const struct retry_policy *policy = retry_policy_of(attempt->order.callback->kind);
+    int64_t limit_ms = attempt->order.left_ms;
+    if (attempt->order.probe)
+        limit_ms = least(limit_ms, PROBE_MS);
+    attempt->total_ms = least(policy->total_ms, limit_ms);
+    attempt->connect_ms = least(policy->connect_ms, limit_ms);
+}
+
+static void begin(struct attempt *attempt)
+{
+    struct host *proxy = http_client_proxy(attempt->client);
+    attempt->host = proxy ? proxy : attempt->order.endpoint->host;
+    if (host_address(attempt->host, &attempt->address)) {
+        attempt->dns_us = 0;
+        if (send_request(attempt) < 0)
+            fail_soon(attempt, "the request cannot be built");
+    } else {
+        host_wait(attempt->host, &attempt->waiter, attempt->connect_ms);
+    }
 }
 
 struct attempt *attempt_start(uv_loop_t *loop, struct http_client *client,
                               const struct attempt_order *order, attempt_done *done, void *arg)
 {
     assert(order->left_ms > 0);
-    const struct retry_policy *policy = retry_policy_of(order->callback->kind);
     struct attempt *attempt = memory_zero(1, sizeof(*attempt));
     attempt->loop = loop;
     attempt->client = client;
@@ -267,20 +298,13 @@ struct attempt *attempt_start(uv_loop_t *loop, struct http_client *client,
     attempt->arg = arg;
     attempt->started_ns = clock_monotonic_ns();
     attempt->started_ms = clock_unix_ms();
-    attempt->total_ms = order->left_ms < policy->total_ms ? order->left_ms : policy->total_ms;
+    set_times(attempt);
     attempt->dns_us = NOT_REACHED;
     attempt->waiter = (struct host_waiter){.known = on_host_known, .arg = attempt};
-    if (order->endpoint->fault[0]) {
+    if (order->endpoint->fault[0])
         fail_soon(attempt, order->endpoint->fault);
-    } else if (host_address(order->endpoint->host, &attempt->address)) {
-        attempt->dns_us = 0;
-        if (send_request(attempt) < 0)
-            fail_soon(attempt, "the request cannot be built");
-    } else {
-        int64_t wait_ms =
-            policy->connect_ms < attempt->total_ms ? policy->connect_ms : attempt->total_ms;
-        host_wait(order->endpoint->host, &attempt->waiter, wait_ms);
-    }
+    else
+        begin(attempt);
     return attempt;
 }
 

@@ -2,93 +2,38 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "outbound/callback_url.h"
 
-#include <curl/curl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BASE_URL_MAX = 1024, CREDENTIAL_MAX = 1024 };
+enum { CREDENTIAL_MAX = 1024 };
 
-static void url_free(CURLU **url)
+/* False: endpoint->fault says why. */
+static bool take_url(struct endpoint *endpoint, struct resolver *resolver,
+                     const struct outbound_endpoint *given)
 {
-    curl_url_cleanup(*url);
-}
-
-static void part_free(char **part)
-{
-    curl_free(*part);
-}
-
-static bool url_has(CURLU *url, CURLUPart part)
-{
-    char *text _cleanup_(part_free) = NULL;
-    return curl_url_get(url, part, &text, 0) == CURLUE_OK;
-}
-
-static bool url_scheme_is(CURLU *url, const char *scheme)
-{
-    char *text _cleanup_(part_free) = NULL;
-    return curl_url_get(url, CURLUPART_SCHEME, &text, 0) == CURLUE_OK && strcmp(text, scheme) == 0;
-}
-
-static bool is_ascii(const char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f)
-            return false;
-    }
-    return true;
-}
-
-/* The host without brackets; NULL: none. */
-static char *url_host(CURLU *url)
-{
-    char *text _cleanup_(part_free) = NULL;
-    if (curl_url_get(url, CURLUPART_HOST, &text, 0) != CURLUE_OK || *text == '\0')
-        return NULL;
-    size_t size = strlen(text);
-    bool brackets = text[0] == '[' && text[size - 1] == ']';
-    return brackets ? memory_bytes(text + 1, size - 2) : memory_text(text);
-}
-
-/* NULL: a base address that we use; else what is wrong with it (static). */
-static const char *check_url(CURLU *url, const struct outbound_endpoint *given)
-{
-    if (!given->base_url || strlen(given->base_url) > BASE_URL_MAX || !is_ascii(given->base_url))
-        return "the address is missing, too long or not ASCII";
-    if (curl_url_set(url, CURLUPART_URL, given->base_url, 0) != CURLUE_OK)
-        return "the address is not a URL";
-    if (!url_scheme_is(url, "https") && !url_scheme_is(url, "http"))
-        return "the address is not https";
-    if (!url_scheme_is(url, "https") && !given->allow_http)
-        return "the address is http, which this endpoint does not permit";
-    if (url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_PASSWORD))
-        return "the address carries a user or password";
-    if (url_has(url, CURLUPART_QUERY) || url_has(url, CURLUPART_FRAGMENT))
-        return "the address has a query or fragment";
-    if (url_has(url, CURLUPART_ZONEID))
-        return "the address has a zone";
-    return NULL;
-}
-
-static const char *take_url(struct endpoint *endpoint, uv_loop_t *loop,
-                            const struct outbound_endpoint *given)
-{
-    CURLU *url _cleanup_(url_free) = curl_url();
-    const char *fault = check_url(url, given);
-    if (fault)
-        return fault;
-    char *host _cleanup_(memory_text_free) = url_host(url);
-    if (!host)
-        return "the address has no host";
+    const struct callback_url_rules rules = {given->allow_http, endpoint->allowed};
+    struct callback_url url;
+    if (!callback_url_check(given->base_url, &rules, &url, endpoint->fault))
+        return false;
     size_t size = strlen(given->base_url);
     while (size > 0 && given->base_url[size - 1] == '/')
         size--;
     endpoint->base_url = memory_bytes(given->base_url, size);
-    endpoint->host = host_new(loop, host, endpoint->allow_private);
-    return NULL;
+    endpoint->host = host_new(resolver, url.host, endpoint->allowed);
+    return true;
+}
+
+static bool take_networks(struct endpoint *endpoint, const struct outbound_endpoint *given)
+{
+    char error[NETWORKS_ERROR_SIZE];
+    if (networks_parse(given->allow_cidr, &endpoint->allowed, error) == 0)
+        return true;
+    (void)snprintf(endpoint->fault, sizeof(endpoint->fault), "its networks: %s", error);
+    return false;
 }
 
 /* A control character would let a credential forge a header. */
@@ -135,18 +80,22 @@ static const char *take_credentials(struct endpoint *endpoint,
     return NULL;
 }
 
-struct endpoint *endpoint_new(uv_loop_t *loop, const struct outbound_endpoint *given,
+struct endpoint *endpoint_new(struct resolver *resolver, const struct outbound_endpoint *given,
                               int64_t changed_ms)
 {
     struct endpoint *endpoint = memory_zero(1, sizeof(*endpoint));
     endpoint->references = 1;
     endpoint->ca_file = memory_text(given->ca_file);
     endpoint->allow_http = given->allow_http;
-    endpoint->allow_private = given->allow_cidr && given->allow_cidr[0];
+    endpoint->client_cert_file = memory_text(given->client_cert_file);
+    endpoint->client_key_file = memory_text(given->client_key_file);
+    endpoint->public_key_pins = given->public_key_pins && *given->public_key_pins
+                                    ? memory_text(given->public_key_pins)
+                                    : NULL;
     endpoint->changed_ms = changed_ms;
-    const char *fault = take_url(endpoint, loop, given);
-    if (!fault)
-        fault = take_credentials(endpoint, given);
+    if (!take_networks(endpoint, given) || !take_url(endpoint, resolver, given))
+        return endpoint;
+    const char *fault = take_credentials(endpoint, given);
     if (!fault && webhook_signer_new(given->signing_keys, given->v1a_only, &endpoint->signer) < 0)
         fault = "no usable signing key";
     if (fault)
@@ -184,7 +133,11 @@ void endpoint_free(struct endpoint **endpoint)
     }
     webhook_signer_free(&old->signer);
     host_free(&old->host);
+    networks_free(&old->allowed);
     free(old->base_url);
     free(old->ca_file);
+    free(old->client_cert_file);
+    free(old->client_key_file);
+    free(old->public_key_pins);
     free(old);
 }

@@ -11,53 +11,56 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { ADDRESSES_MAX = 8, FRESH_MS = 30 * 1000, USABLE_MS = 10 * 60 * 1000, ERROR_SIZE = 128 };
-
-/* Lives until the thread pool is done with it, even when its host is gone. */
-struct lookup {
-    uv_getaddrinfo_t request;
-    struct host *host; /* NULL: nobody wants the answer any more */
+enum {
+    ADDRESSES_MAX = 8,
+    TTL_MIN_S = 5,
+    TTL_MAX_S = 5 * 60,
+    USABLE_MS = 10 * 60 * 1000,
+    PAUSE_MS = 1000, /* between an answer and the next lookup */
+    ERROR_SIZE = 128,
 };
 
 struct host {
-    uv_loop_t *loop;
+    struct resolver *resolver;
     char *name;
     bool literal;
-    bool allow_private;
+    const struct networks *allowed;
     struct sockaddr_storage addresses[ADDRESSES_MAX];
     size_t count;
     size_t current;
-    int64_t known_ms; /* monotonic; when the addresses were learned */
-    struct lookup *lookup;
+    /* Monotonic: when the addresses were learned, until when no new ones are wanted, and from when
+     * on the name may be looked up again. */
+    int64_t known_ms, fresh_until_ms, next_lookup_ms;
+    struct resolver_lookup *lookup;
     struct host_waiter *waiters;
     char error[ERROR_SIZE]; /* why there are no addresses */
     bool *freed;            /* set by host_free() while waiters are being told */
 };
 
-static void add_address(struct host *host, const struct sockaddr *address, size_t size)
+static void add_address(struct host *host, const struct sockaddr_storage *address)
 {
-    const char *refusal = address_refusal(address, host->allow_private);
+    const char *refusal = address_refusal((const struct sockaddr *)address, host->allowed);
     if (refusal) {
         char text[ADDRESS_TEXT_SIZE];
-        address_text(address, text);
+        address_text((const struct sockaddr *)address, text);
         (void)snprintf(host->error, sizeof(host->error), "address %s is refused: %s", text,
                        refusal);
         return;
     }
     if (host->count < ADDRESSES_MAX)
-        memcpy(&host->addresses[host->count++], address, size);
+        host->addresses[host->count++] = *address;
 }
 
-struct host *host_new(uv_loop_t *loop, const char *name, bool allow_private)
+struct host *host_new(struct resolver *resolver, const char *name, const struct networks *allowed)
 {
     struct host *host = memory_zero(1, sizeof(*host));
-    host->loop = loop;
+    host->resolver = resolver;
     host->name = memory_text(name);
-    host->allow_private = allow_private;
+    host->allowed = allowed;
     struct sockaddr_storage address = {0};
     host->literal = address_parse(name, &address);
     if (host->literal)
-        add_address(host, (struct sockaddr *)&address, sizeof(address));
+        add_address(host, &address);
     return host;
 }
 
@@ -69,10 +72,7 @@ void host_free(struct host **host)
     assert(!old->waiters);
     if (old->freed)
         *old->freed = true;
-    if (old->lookup) {
-        old->lookup->host = NULL;
-        (void)uv_cancel((uv_req_t *)&old->lookup->request); /* busy: its answer is dropped */
-    }
+    resolver_cancel(&old->lookup);
     free(old->name);
     free(old);
 }
@@ -123,66 +123,62 @@ static bool same_address(const struct sockaddr_storage *one, const struct sockad
 
 /* Stays with the address in use while the name still has it: the one before it may have been found
  * dead. */
-static void take_addresses(struct host *host, const struct addrinfo *found)
+static void take_addresses(struct host *host, const struct resolver_answer *answer)
 {
     struct sockaddr_storage used = {0};
     if (host->count)
         used = host->addresses[host->current];
-    memset(host->addresses, 0, sizeof(host->addresses));
     host->count = host->current = 0;
-    (void)snprintf(host->error, sizeof(host->error), "the name has no address");
-    for (const struct addrinfo *info = found; info; info = info->ai_next)
-        add_address(host, info->ai_addr, info->ai_addrlen);
+    for (size_t i = 0; i < answer->count; i++)
+        add_address(host, &answer->addresses[i]);
     for (size_t i = 0; used.ss_family != AF_UNSPEC && i < host->count; i++) {
         if (same_address(&host->addresses[i], &used))
             host->current = i;
     }
-    host->known_ms = clock_monotonic_ms();
 }
 
-static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+static int64_t fresh_ms(const struct resolver_answer *answer)
 {
-    struct lookup *lookup = CONTAINER_OF(request, struct lookup, request);
-    struct host *host = lookup->host;
-    free(lookup);
-    if (host) {
-        host->lookup = NULL;
-        if (status == 0)
-            take_addresses(host, found);
-        else
-            (void)snprintf(host->error, sizeof(host->error), "name not resolved: %s",
-                           uv_strerror(status));
-        tell_all(host);
-    }
-    uv_freeaddrinfo(found);
+    int ttl_s = answer->ttl_s < TTL_MIN_S ? TTL_MIN_S : answer->ttl_s;
+    return (ttl_s < TTL_MAX_S ? ttl_s : TTL_MAX_S) * INT64_C(1000);
 }
 
-static int start_lookup(struct host *host)
+static void on_looked_up(void *arg, const struct resolver_answer *answer)
 {
-    if (host->lookup)
-        return 0;
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct lookup *lookup = memory_zero(1, sizeof(*lookup));
-    lookup->host = host;
-    int result =
-        uv_getaddrinfo(host->loop, &lookup->request, on_looked_up, host->name, NULL, &hints);
-    if (result < 0) {
-        (void)snprintf(host->error, sizeof(host->error), "name not looked up: %s",
-                       uv_strerror(result));
-        free(lookup);
-        return result;
+    struct host *host = arg;
+    int64_t now_ms = clock_monotonic_ms();
+    host->lookup = NULL;
+    host->next_lookup_ms = now_ms + PAUSE_MS;
+    if (answer->result == RESOLVER_FOUND) {
+        host->known_ms = now_ms;
+        host->fresh_until_ms = now_ms + fresh_ms(answer);
+        take_addresses(host, answer);
+    } else {
+        (void)snprintf(host->error, sizeof(host->error), "name not resolved: %s", answer->error);
+        if (answer->result == RESOLVER_NO_SUCH_NAME)
+            host->count = host->current = 0;
     }
-    host->lookup = lookup;
-    return 0;
+    tell_all(host);
+}
+
+static bool may_look_up(const struct host *host)
+{
+    return !host->literal && !host->lookup && clock_monotonic_ms() >= host->next_lookup_ms;
+}
+
+static void start_lookup(struct host *host)
+{
+    if (may_look_up(host))
+        host->lookup = resolver_look_up(host->resolver, host->name, on_looked_up, host);
 }
 
 bool host_address(struct host *host, struct sockaddr_storage *ret_address)
 {
-    int64_t age_ms = host->literal ? 0 : clock_monotonic_ms() - host->known_ms;
-    if (host->count == 0 || age_ms >= USABLE_MS)
+    int64_t now_ms = clock_monotonic_ms();
+    if (host->count == 0 || (!host->literal && now_ms - host->known_ms >= USABLE_MS))
         return false;
-    if (age_ms >= FRESH_MS)
-        (void)start_lookup(host); /* not started: the old ones serve until they are too old */
+    if (now_ms >= host->fresh_until_ms)
+        start_lookup(host); /* beside: the old ones serve until they are too old */
     *ret_address = host->addresses[host->current];
     return true;
 }
@@ -202,10 +198,10 @@ static void on_deadline(void *arg)
 void host_wait(struct host *host, struct host_waiter *waiter, int64_t timeout_ms)
 {
     waiter->host = host;
-    waiter->deadline = timer_new(host->loop, on_deadline, waiter);
+    waiter->deadline = timer_new(resolver_loop(host->resolver), on_deadline, waiter);
     DL_APPEND(host->waiters, waiter);
-    bool asked = !host->literal && start_lookup(host) == 0;
-    timer_start(waiter->deadline, asked ? timeout_ms : 0);
+    start_lookup(host);
+    timer_start(waiter->deadline, host->lookup ? timeout_ms : 0);
 }
 
 void host_failed(struct host *host, const struct sockaddr_storage *address)
@@ -213,7 +209,7 @@ void host_failed(struct host *host, const struct sockaddr_storage *address)
     if (host->literal || host->count == 0 ||
         !same_address(&host->addresses[host->current], address))
         return;
-    host->current++;
-    if (host->current == host->count)
-        host->count = host->current = 0;
+    host->current = (host->current + 1) % host->count;
+    if (host->current == 0 && may_look_up(host))
+        host->count = 0;
 }

@@ -1,17 +1,20 @@
-/* host.h - one host name of an endpoint and the addresses it has, looked up beside the loop.
+/* host.h - one host name of an endpoint and the addresses it has: what the resolver said,
+ * remembered and judged.
  *
- * One lookup at a time per host, in libuv's thread pool: a resolver that hangs holds one thread and
- * delays only those who wait for this name, each up to its own deadline. Addresses are fresh for 30
- * s, then still used for 10 min while a new lookup runs. Only addresses that address.h lets pass
- * are ever given out. */
+ * One lookup at a time per host; who waits for it waits at most to its own deadline. An answer is
+ * fresh for its TTL (at least 5 s, at most 5 min), then still used until it is 10 min old while a
+ * new lookup runs beside. A name that does not resolve is not asked for again for a second, nor is
+ * one whose addresses all fail, so that a storm of attempts is none of lookups. Every address of an
+ * answer is judged by address.h, and only those that it lets pass are ever given out. */
 #ifndef VENDGATE_OUTBOUND_HOST_H
 #define VENDGATE_OUTBOUND_HOST_H
 
+#include "outbound/networks.h"
+#include "outbound/resolver.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <uv.h>
 
 struct host;
 struct timer;
@@ -28,8 +31,9 @@ struct host_waiter {
     struct host_waiter *prev, *next;
 };
 
-/* `name`: a host name or a literal address without brackets; copied. */
-struct host *host_new(uv_loop_t *loop, const char *name, bool allow_private);
+/* `name`: a host name or a literal address without brackets; copied. `resolver` and `allowed`
+ * (which networks that are not public, NULL: none) are borrowed. */
+struct host *host_new(struct resolver *resolver, const char *name, const struct networks *allowed);
 /* Nobody may be waiting. */
 void host_free(struct host **host);
 
@@ -40,8 +44,8 @@ bool host_address(struct host *host, struct sockaddr_storage *ret_address);
 void host_wait(struct host *host, struct host_waiter *waiter, int64_t timeout_ms);
 /* It is not called any more. Not waiting: nothing happens. */
 void host_forget_waiter(struct host_waiter *waiter);
-/* `address` could not be connected to: the next one is used, and after the last the name is looked
- * up anew. */
+/* `address` could not be connected to: the next one is used. After the last the name is looked up
+ * anew if the answer is older than a second, else the first has its turn again. */
 void host_failed(struct host *host, const struct sockaddr_storage *address);
 
 #endif

@@ -3,7 +3,8 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "outbound/address.h"
-#include "outbound/multi_loop.h"
+#include "outbound/connection_pools.h"
+#include "outbound/proxy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,18 +25,20 @@ enum {
 
 struct http_exchange {
     struct http_client *client;
-    struct multi_loop *multi;          /* whose connections it uses */
+    struct connection_pool *pool;      /* whose connections it uses */
     struct http_exchange *prev, *next; /* in the pool */
     CURL *easy;
     http_done *done;
     void *arg;
-    bool allow_private;
+    const struct networks *allowed; /* not used when there is a proxy */
+    char pinned[ADDRESS_TEXT_SIZE]; /* the only address that is connected to */
     int sends; /* requests begun on a connection: the second is never let out */
     bool dropped;
     struct curl_slist headers[HTTP_HEADERS_MAX];
     char header_text[HTTP_HEADERS_SIZE];
     struct curl_slist connect_to;
     char connect_text[ADDRESS_TEXT_SIZE + 8];
+    char proxy[PROXY_URL_SIZE];
     struct buffer body;
     bool body_cut;
     size_t head_size;
@@ -44,26 +47,35 @@ struct http_exchange {
     char refused[128];           /* why we stopped it; empty: we did not */
 };
 
-/* libcurl keeps the certificates that it loaded last, one file for each multi handle. The system's
- * take 30 ms of the loop, so they have a handle of their own, where no integrator's own file drives
- * them out. */
-enum trust { TRUST_SYSTEM, TRUST_OWN, TRUST_COUNT };
-
 struct http_client {
-    struct multi_loop *multis[TRUST_COUNT];
+    struct resolver *resolver;
+    struct proxy *proxy; /* NULL: none */
+    struct connection_pools *pools;
     struct http_exchange *pool;
     size_t pooled, pool_max;
     size_t under_way;
     char *user_agent;
 };
 
-static void refuse(struct http_exchange *exchange, const char *address, const char *why)
+/* NULL: it may be used. The last word on an address, whatever the name said before. */
+static const char *refusal_of(const struct http_exchange *exchange, const char *text,
+                              const struct sockaddr *address)
 {
-    (void)snprintf(exchange->refused, sizeof(exchange->refused), "address %s is refused: %s",
-                   address, why);
+    if (strcmp(text, exchange->pinned) != 0)
+        return "not the one that was checked";
+    return exchange->client->proxy ? NULL : address_refusal(address, exchange->allowed);
 }
 
-/* The last word on an address, whatever the name said before. */
+static bool is_refused(struct http_exchange *exchange, const char *text,
+                       const struct sockaddr *address)
+{
+    const char *why = refusal_of(exchange, text, address);
+    if (why)
+        (void)snprintf(exchange->refused, sizeof(exchange->refused), "address %s is refused: %s",
+                       text, why);
+    return why != NULL;
+}
+
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose UNUSED,
                                     struct curl_sockaddr *address)
 {
@@ -72,13 +84,10 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose UNUSED,
         exchange->dropped = true; /* libcurl wants to send the request again */
         return CURL_SOCKET_BAD;
     }
-    const char *refusal = address_refusal(&address->addr, exchange->allow_private);
-    if (refusal) {
-        char text[ADDRESS_TEXT_SIZE];
-        address_text(&address->addr, text);
-        refuse(exchange, text, refusal);
+    char text[ADDRESS_TEXT_SIZE];
+    address_text(&address->addr, text);
+    if (is_refused(exchange, text, &address->addr))
         return CURL_SOCKET_BAD;
-    }
     return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                   address->protocol);
 }
@@ -93,12 +102,9 @@ static int on_before_request(void *arg, char *remote, char *local UNUSED, int re
         return CURL_PREREQFUNC_ABORT;
     }
     struct sockaddr_storage address = {0};
-    const char *refusal = "not an address";
-    if (address_parse(remote, &address))
-        refusal = address_refusal((struct sockaddr *)&address, exchange->allow_private);
-    if (refusal)
-        refuse(exchange, remote, refusal);
-    return refusal ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    (void)address_parse(remote, &address); /* else it has no family, and is refused */
+    return is_refused(exchange, remote, (const struct sockaddr *)&address) ? CURL_PREREQFUNC_ABORT
+                                                                           : CURL_PREREQFUNC_OK;
 }
 
 static size_t on_body(char *bytes, size_t unit, size_t count, void *arg)
@@ -142,13 +148,16 @@ static size_t on_header(char *line, size_t unit, size_t count, void *arg)
 #define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
 
 /* What is the same for every exchange. CAPATH stays empty, or libcurl would not keep loaded
- * certificates. */
+ * certificates. No TLS session is resumed: the server would not show its certificate again, so that
+ * a changed CA or pin would be asked nothing; and with TLS 1.3 it saves a signature, not a round
+ * trip, once a minute at most on a connection that is kept. */
 static bool set_safety(CURL *easy)
 {
-    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") &&
-           SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
+           SET(CURLOPT_NOPROXY, "") && SET(CURLOPT_HTTPPROXYTUNNEL, 1L) &&
+           SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
+           SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_CAPATH, NULL) &&
-           /* a resumed session would not look at the certificate again */
            SET(CURLOPT_SSL_SESSIONID_CACHE, 0L) && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            SET(CURLOPT_MAXAGE_CONN, (long)IDLE_AGE_S) && SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
@@ -172,19 +181,40 @@ static bool set_trust(CURL *easy, const struct http_post *post)
     const char *system = curl_version_info(CURLVERSION_NOW)->cainfo;
     long cached_s = post->ca_file ? (long)post->trust_age_s : (long)SYSTEM_TRUST_AGE_S;
     return SET(CURLOPT_CAINFO, post->ca_file ? post->ca_file : system) &&
-           SET(CURLOPT_CA_CACHE_TIMEOUT, cached_s);
+           SET(CURLOPT_CA_CACHE_TIMEOUT, cached_s) &&
+           SET(CURLOPT_SSLCERT, post->client_cert_file) &&
+           SET(CURLOPT_SSLKEY, post->client_key_file) &&
+           SET(CURLOPT_PINNEDPUBLICKEY, post->public_key_pins);
+}
+
+/* Either way libcurl has no name to resolve. An empty proxy: none, whatever the environment says.
+ */
+static bool set_route(CURL *easy, struct http_exchange *exchange,
+                      const struct sockaddr_storage *pinned)
+{
+    const struct proxy *proxy = exchange->client->proxy;
+    address_text((const struct sockaddr *)pinned, exchange->pinned);
+    if (proxy) {
+        proxy_url(proxy, pinned, exchange->proxy);
+        return SET(CURLOPT_PROXY, exchange->proxy) &&
+               SET(CURLOPT_PROXYUSERPWD, proxy_credentials(proxy));
+    }
+    /* "::address:" says: whatever host and port, connect to this address, same port. */
+    (void)snprintf(exchange->connect_text, sizeof(exchange->connect_text),
+                   pinned->ss_family == AF_INET6 ? "::[%s]:" : "::%s:", exchange->pinned);
+    exchange->connect_to = (struct curl_slist){.data = exchange->connect_text};
+    return SET(CURLOPT_PROXY, "") && SET(CURLOPT_CONNECT_TO, &exchange->connect_to);
 }
 
 static bool set_post(CURL *easy, const struct http_exchange *exchange, const struct http_post *post)
 {
     bool fresh = post->fresh || post->trust_age_s == 0;
     return SET(CURLOPT_URL, post->url) && SET(CURLOPT_POST, 1L) &&
-           SET(CURLOPT_CLOSESOCKETDATA, exchange->multi) &&
+           SET(CURLOPT_CLOSESOCKETDATA, exchange->pool->multi) &&
            SET(CURLOPT_PROTOCOLS_STR, post->allow_http ? "https,http" : "https") &&
            SET(CURLOPT_POSTFIELDS, post->body) &&
            SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body_size) &&
            SET(CURLOPT_HTTPHEADER, exchange->headers) &&
-           SET(CURLOPT_CONNECT_TO, post->pinned ? &exchange->connect_to : NULL) &&
            SET(CURLOPT_MAXLIFETIME_CONN, (long)post->trust_age_s) &&
            SET(CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L) &&
            SET(CURLOPT_CONNECTTIMEOUT_MS, (long)post->connect_ms) &&
@@ -256,34 +286,25 @@ static int take_headers(struct http_exchange *exchange, const struct http_post *
     return 0;
 }
 
-/* "::address:" says: whatever host and port, connect to this address, same port. */
-static void take_pinned(struct http_exchange *exchange, const struct sockaddr_storage *pinned)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    address_text((const struct sockaddr *)pinned, text);
-    (void)snprintf(exchange->connect_text, sizeof(exchange->connect_text),
-                   pinned->ss_family == AF_INET6 ? "::[%s]:" : "::%s:", text);
-    exchange->connect_to = (struct curl_slist){.data = exchange->connect_text};
-}
-
 static int exchange_begin(struct http_exchange *exchange, const struct http_post *post)
 {
-    exchange->allow_private = post->allow_private;
+    exchange->allowed = post->allowed;
     exchange->sends = SEND_NONE;
     exchange->dropped = exchange->body_cut = false;
     exchange->head_size = 0;
     exchange->retry_after[0] = exchange->error[0] = exchange->refused[0] = '\0';
     buffer_drop(&exchange->body, exchange->body.size);
-    if (post->pinned)
-        take_pinned(exchange, post->pinned);
     int result = take_headers(exchange, post);
     if (result < 0)
         return result;
-    exchange->multi = exchange->client->multis[post->ca_file ? TRUST_OWN : TRUST_SYSTEM];
-    if (!set_post(exchange->easy, exchange, post) || !set_trust(exchange->easy, post))
+    CURL *easy = exchange->easy;
+    exchange->pool = connection_pools_find(exchange->client->pools, post->ca_file, post->bulk);
+    if (!set_post(easy, exchange, post) || !set_trust(easy, post) ||
+        !set_route(easy, exchange, post->pinned) ||
+        curl_multi_add_handle(multi_loop_handle(exchange->pool->multi), easy) != CURLM_OK)
         return -EINVAL;
-    CURLMcode code = curl_multi_add_handle(multi_loop_handle(exchange->multi), exchange->easy);
-    return code == CURLM_OK ? 0 : -EINVAL;
+    exchange->pool->users++;
+    return 0;
 }
 
 int http_client_post(struct http_client *client, const struct http_post *post, http_done *done,
@@ -305,8 +326,10 @@ int http_client_post(struct http_client *client, const struct http_post *post, h
 
 static void exchange_stop(struct http_exchange *exchange)
 {
-    CURLMcode code = curl_multi_remove_handle(multi_loop_handle(exchange->multi), exchange->easy);
+    CURLMcode code =
+        curl_multi_remove_handle(multi_loop_handle(exchange->pool->multi), exchange->easy);
     assert(code == CURLM_OK);
+    exchange->pool->users--;
     exchange->client->under_way--;
 }
 
@@ -378,11 +401,13 @@ static void finished(struct http_exchange *exchange, CURLcode code)
     exchange_return(exchange);
 }
 
-static void read_finished(struct multi_loop *multi)
+/* Whoever is told of an end may post anew, and a pool that is idle may be closed for it. */
+static void on_worked(struct connection_pool *pool)
 {
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(multi_loop_handle(multi), &left))) {
+    pool->users++;
+    while ((message = curl_multi_info_read(multi_loop_handle(pool->multi), &left))) {
         assert(message->msg == CURLMSG_DONE);
         char *private = NULL;
         CURLcode code = message->data.result;
@@ -390,32 +415,52 @@ static void read_finished(struct multi_loop *multi)
         assert(got == CURLE_OK && private);
         finished((struct http_exchange *)(void *)private, code);
     }
+    pool->users--;
 }
 
-static void on_worked(void *arg)
+static int client_open(struct http_client *client, uv_loop_t *loop,
+                       const struct http_client_options *options,
+                       char ret_error[static HTTP_CLIENT_ERROR_SIZE])
 {
-    struct http_client *client = arg;
-    for (int trust = 0; trust < TRUST_COUNT; trust++)
-        read_finished(client->multis[trust]);
+    int result = resolver_new(loop, options->dns_servers, &client->resolver);
+    if (result < 0) {
+        (void)snprintf(ret_error, HTTP_CLIENT_ERROR_SIZE,
+                       result == -EINVAL ? "\"%s\" is not a list of name servers"
+                                         : "c-ares does not start",
+                       options->dns_servers);
+        return result;
+    }
+    result = proxy_new(client->resolver, options->proxy, &client->proxy);
+    if (result < 0)
+        (void)snprintf(ret_error, HTTP_CLIENT_ERROR_SIZE, "the proxy is not http://host:port");
+    return result;
 }
 
 int http_client_new(uv_loop_t *loop, const struct http_client_options *options,
-                    struct http_client **ret_client)
+                    struct http_client **ret_client, char ret_error[static HTTP_CLIENT_ERROR_SIZE])
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        (void)snprintf(ret_error, HTTP_CLIENT_ERROR_SIZE, "libcurl does not start");
         return -ENOMEM;
-    struct http_client *client = memory_zero(1, sizeof(*client));
+    }
+    _cleanup_(http_client_free) struct http_client *client = memory_zero(1, sizeof(*client));
     client->pool_max = options->connections_max;
     client->user_agent = memory_text(options->user_agent);
-    long each = (long)(options->connections_max + TRUST_COUNT - 1) / TRUST_COUNT;
-    for (int trust = 0; trust < TRUST_COUNT; trust++) {
-        client->multis[trust] = multi_loop_new(loop, on_worked, client);
-        CURLMcode code =
-            curl_multi_setopt(multi_loop_handle(client->multis[trust]), CURLMOPT_MAXCONNECTS, each);
-        assert(code == CURLM_OK);
-    }
-    *ret_client = client;
-    return 0;
+    client->pools = connection_pools_new(loop, options->connections_max, on_worked);
+    int result = client_open(client, loop, options, ret_error);
+    if (result == 0)
+        *ret_client = TAKE(client);
+    return result;
+}
+
+struct resolver *http_client_resolver(struct http_client *client)
+{
+    return client->resolver;
+}
+
+struct host *http_client_proxy(struct http_client *client)
+{
+    return client->proxy ? proxy_host(client->proxy) : NULL;
 }
 
 void http_client_free(struct http_client **client)
@@ -427,8 +472,9 @@ void http_client_free(struct http_client **client)
     struct http_exchange *exchange, *next;
     DL_FOREACH_SAFE (old->pool, exchange, next)
         exchange_free(exchange);
-    for (int trust = 0; trust < TRUST_COUNT; trust++)
-        multi_loop_free(&old->multis[trust]);
+    connection_pools_free(&old->pools);
+    proxy_free(&old->proxy);
+    resolver_free(&old->resolver);
     free(old->user_agent);
     free(old);
     curl_global_cleanup();

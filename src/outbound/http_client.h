@@ -1,14 +1,18 @@
 /* http_client.h - POSTs over kept connections: libcurl's multi interface on the loop.
  *
- * Owns connections, sockets and their watchers. One exchange is one request on the wire, never two:
- * libcurl would silently send a POST again when a kept connection dies under it; that is stopped
- * and told as `dropped`. Follows no redirect, uses no proxy, verifies TLS 1.2 or newer, checks the
- * address of every connection before it is used. Knows nothing of callbacks, lanes or integrators.
- * Loop thread only. */
+ * Owns connections, sockets and their watchers, and the resolver that endpoints' names are looked
+ * up with. One exchange is one request on the wire, never two: libcurl would silently send a POST
+ * again when a kept connection dies under it; that is stopped and told as `dropped`. Follows no
+ * redirect, uses no proxy but the operator's, verifies TLS 1.2 or newer, takes no compressed
+ * answer, checks the address of every connection before it is used. Knows nothing of callbacks,
+ * lanes or integrators. Loop thread only. */
 #ifndef VENDGATE_OUTBOUND_HTTP_CLIENT_H
 #define VENDGATE_OUTBOUND_HTTP_CLIENT_H
 
 #include "base/macros.h"
+#include "outbound/host.h"
+#include "outbound/networks.h"
+#include "outbound/resolver.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,22 +23,27 @@
 #define HTTP_HEADERS_MAX 12
 #define HTTP_HEADERS_SIZE 8192
 #define HTTP_ANSWER_MAX (256 * 1024)
+#define HTTP_CLIENT_ERROR_SIZE 128
 
 struct http_client;
 struct http_exchange;
 
 struct http_post {
     const char *url; /* copied */
-    const struct sockaddr_storage
-        *pinned; /* where to connect; NULL: the URL holds a literal address */
+    /* The only address that is connected to: one of http_client_proxy()'s if there is a proxy, else
+     * of the URL's host. Copied. */
+    const struct sockaddr_storage *pinned;
     const char *headers[HTTP_HEADERS_MAX]; /* lines without an end; NULL ends; copied */
     const char *body;                      /* borrowed until done or abort */
     size_t body_size;
-    const char *ca_file; /* copied; NULL: the system's */
+    const char *ca_file;                            /* copied; NULL: the system's */
+    const char *client_cert_file, *client_key_file; /* copied; NULL: none */
+    const char *public_key_pins;                    /* copied; NULL: none */
     bool allow_http;
-    bool allow_private;
-    int64_t connect_ms, total_ms; /* from now, above 0 */
-    bool fresh;                   /* on a new connection */
+    const struct networks *allowed; /* that are not public; borrowed until done or abort */
+    int64_t connect_ms, total_ms;   /* from now, above 0 */
+    bool bulk;                      /* over the connections of feeds and replays */
+    bool fresh;                     /* on a new connection */
     int64_t trust_age_s; /* connections and loaded certificates older than this are not used; 0:
                             nothing kept is */
 };
@@ -58,13 +67,20 @@ struct http_outcome {
 typedef void http_done(void *arg, const struct http_outcome *outcome);
 
 struct http_client_options {
-    size_t connections_max; /* kept: half of them to hosts under the system's certificates, half to
-                               others */
-    const char *user_agent; /* copied */
+    size_t connections_max;  /* kept; see connection_pools.h */
+    const char *dns_servers; /* as resolver_new() */
+    const char *proxy;       /* as proxy_new() */
+    const char *user_agent;  /* copied */
 };
 
+/* -EINVAL: dns_servers or proxy is not understood, and ret_error says which. */
 MUST_CHECK int http_client_new(uv_loop_t *loop, const struct http_client_options *options,
-                               struct http_client **ret_client);
+                               struct http_client **ret_client,
+                               char ret_error[static HTTP_CLIENT_ERROR_SIZE]);
+/* For the endpoints' hosts; it lives as long as the client. */
+struct resolver *http_client_resolver(struct http_client *client);
+/* NULL: there is none. Else where to connect to, whatever the URL. */
+struct host *http_client_proxy(struct http_client *client);
 /* Exchanges under way must have been aborted. */
 void http_client_free(struct http_client **client);
 

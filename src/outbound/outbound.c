@@ -138,7 +138,7 @@ static bool open_target(struct parcel *parcel)
     struct outbound_endpoint given = {0};
     if (!outbound->directory.endpoint(outbound->arg, target->integrator_id, &given))
         return false;
-    return target_open(target, outbound->loop, &given);
+    return target_open(target, http_client_resolver(outbound->client), &given);
 }
 
 static void launch(struct parcel *parcel)
@@ -463,18 +463,19 @@ int outbound_open(uv_loop_t *loop, const struct outbound_options *options,
     assert(options->connections_per_endpoint > 0 && options->queue_max > 0);
     const struct http_client_options client_options = {
         .connections_max = (size_t)options->connections_max,
+        .dns_servers = options->dns_servers,
+        .proxy = options->proxy,
         .user_agent = options->user_agent,
     };
     struct http_client *client;
-    int result = http_client_new(loop, &client_options, &client);
-    if (result < 0) {
-        (void)snprintf(ret_error, OUTBOUND_ERROR_SIZE, "libcurl does not start");
+    int result = http_client_new(loop, &client_options, &client, ret_error);
+    if (result < 0)
         return result;
-    }
     struct outbound *outbound = memory_zero(1, sizeof(*outbound));
     outbound->loop = loop;
     outbound->options = *options;
-    outbound->options.user_agent = NULL; /* the client has its copy */
+    outbound->options.user_agent = NULL; /* the client has its copies */
+    outbound->options.dns_servers = outbound->options.proxy = NULL;
     outbound->journal = *parts->journal;
     outbound->directory = *parts->directory;
     outbound->handlers = *parts->handlers;

@@ -18,12 +18,13 @@ struct target *target_of(struct target **targets, int64_t integrator_id)
     return target;
 }
 
-bool target_open(struct target *target, uv_loop_t *loop, const struct outbound_endpoint *given)
+bool target_open(struct target *target, struct resolver *resolver,
+                 const struct outbound_endpoint *given)
 {
     if (target->gone)
         return false;
     if (!target->endpoint)
-        target->endpoint = endpoint_new(loop, given, target->changed_ms);
+        target->endpoint = endpoint_new(resolver, given, target->changed_ms);
     return true;
 }
 

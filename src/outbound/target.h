@@ -26,7 +26,8 @@ struct target {
 /* The integrator's entry in the table at `targets`; made when it is not there. */
 struct target *target_of(struct target **targets, int64_t integrator_id);
 /* Takes in what the directory says if it is not known yet. False: held. */
-bool target_open(struct target *target, uv_loop_t *loop, const struct outbound_endpoint *given);
+bool target_open(struct target *target, struct resolver *resolver,
+                 const struct outbound_endpoint *given);
 /* 410: nothing more is sent, and a person is told. */
 void target_hold(struct target *target);
 /* Read anew before the next attempt; connections and certificates from before are not used again.

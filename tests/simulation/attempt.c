@@ -34,7 +34,8 @@ struct attempt {
 };
 
 int http_client_new(uv_loop_t *loop, const struct http_client_options *options UNUSED,
-                    struct http_client **ret_client)
+                    struct http_client **ret_client,
+                    char ret_error[static HTTP_CLIENT_ERROR_SIZE] UNUSED)
 {
     *ret_client = memory_zero(1, sizeof **ret_client);
     (*ret_client)->gateway = (struct gateway *)loop;
@@ -46,7 +47,13 @@ void http_client_free(struct http_client **client)
     free(TAKE(*client));
 }
 
-struct endpoint *endpoint_new(uv_loop_t *loop UNUSED, const struct outbound_endpoint *given UNUSED,
+struct resolver *http_client_resolver(struct http_client *client UNUSED)
+{
+    return NULL;
+}
+
+struct endpoint *endpoint_new(struct resolver *resolver UNUSED,
+                              const struct outbound_endpoint *given UNUSED,
                               int64_t changed_ms UNUSED)
 {
     return memory_zero(1, sizeof(struct endpoint));

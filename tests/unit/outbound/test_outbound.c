@@ -708,9 +708,9 @@ static const struct fault FAULTS[] = {
     {"https://b\xC3\xBC"
      "cher.example",
      "ASCII"},
-    {"https://127.0.0.1/ x", "ASCII"},
-    {"not a url", "ASCII"},
-    {"", "not a URL"},
+    {"https://127.0.0.1/ x", "character"},
+    {"not a url", "character"},
+    {"", "missing"},
     {NULL, "missing"},
 };
 
