@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RECEIVER_REQUESTS_MAX = 64, RECEIVER_REQUEST_SIZE = 4096, RECEIVER_THREADS_MAX = 64 };
+enum { RECEIVER_REQUESTS_MAX = 128, RECEIVER_REQUEST_SIZE = 4096, RECEIVER_THREADS_MAX = 128 };
 
 struct receiver_step {
     const char *answer; /* whole, with head; NULL: the connection is closed without one */
@@ -36,6 +36,7 @@ struct receiver_step {
 
 struct receiver_request {
     int connection;                   /* from 1 */
+    char client[64];                  /* the common name in its certificate; empty: none */
     char text[RECEIVER_REQUEST_SIZE]; /* head and body */
 };
 
@@ -88,9 +89,18 @@ static inline bool receiver_read_request(struct receiver_connection *connection,
         ret_text[size] = '\0';
         const char *end = strstr(ret_text, "\r\n\r\n");
         const char *length = strstr(ret_text, "Content-Length: ");
-        if (end && length && size >= (size_t)(end - ret_text) + 4 + strtoul(length + 16, NULL, 10))
+        if (end &&
+            (!length || size >= (size_t)(end - ret_text) + 4 + strtoul(length + 16, NULL, 10)))
             return true;
     }
+}
+
+static inline void receiver_note_client(struct receiver_connection *connection, char ret_name[64])
+{
+    X509 *certificate = connection->tls ? SSL_get1_peer_certificate(connection->tls) : NULL;
+    if (certificate)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, ret_name, 64);
+    X509_free(certificate);
 }
 
 /* Its place in the script. */
@@ -102,6 +112,7 @@ static inline struct receiver_step receiver_note(struct receiver_connection *con
     size_t number = receiver->request_count++;
     if (number < RECEIVER_REQUESTS_MAX) {
         receiver->requests[number].connection = connection->number;
+        receiver_note_client(connection, receiver->requests[number].client);
         memcpy(receiver->requests[number].text, text, RECEIVER_REQUEST_SIZE);
     }
     pthread_mutex_unlock(&receiver->lock);
