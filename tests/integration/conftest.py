@@ -145,11 +145,15 @@ class Integrator:
 
 @pytest.fixture
 def make_integrator(ca):
-    """make_integrator(gateway, *vendctl_arguments): an Integrator on any gateway, its server stopped after the test."""
+    """make_integrator(gateway, *vendctl_arguments): an Integrator on any gateway, its server stopped after the test.
+
+    With `master_key`, a file, its secrets are sealed.
+    """
     made = []
 
-    def make(gateway, *arguments):
-        made.append(Integrator(Ctl(gateway.database), gateway, ca, f"integrator-{next(_numbers)}", *arguments))
+    def make(gateway, *arguments, master_key=None):
+        ctl = Ctl(gateway.database, master_key)
+        made.append(Integrator(ctl, gateway, ca, f"integrator-{next(_numbers)}", *arguments))
         return made[-1]
 
     yield make

@@ -7,14 +7,19 @@ from .places import program
 
 
 class Ctl:
-    """Runs vendctl on one database. A failure is an AssertionError with what it printed."""
+    """Runs vendctl on one database. A failure is an AssertionError with what it printed.
 
-    def __init__(self, database):
+    `master_key` is a file that secrets are sealed with.
+    """
+
+    def __init__(self, database, master_key=None):
         self.database = database
+        self.master_key = master_key
 
     def run(self, *arguments, check=True):
         """The completed process; `stdout` and `stderr` are texts."""
-        result = subprocess.run([program("vendctl"), *map(str, arguments), "--database", self.database.url],
+        key = ["--master-key", str(self.master_key)] if self.master_key else []
+        result = subprocess.run([program("vendctl"), *map(str, arguments), "--database", self.database.url, *key],
                                 capture_output=True, text=True, timeout=60)
         if check and result.returncode != 0:
             raise AssertionError(f"vendctl {' '.join(map(str, arguments))}: {result.stdout}{result.stderr}")
