@@ -2,11 +2,13 @@
 import base64
 import pathlib
 import stat
+import subprocess
 
 import pytest
 
 from vendgate.ctl import Ctl
 from vendgate.integrator import Reply, signed_rightly
+from vendgate.places import program
 from vendgate.purchase import Purchase
 from vendgate.waiting import wait_until
 
@@ -191,6 +193,7 @@ def test_under_a_wrong_master_key_callbacks_wait_and_none_is_lost(make_gateway, 
     log = gateway.log()
     assert f"secrets_unreadable name={shop.name} integrator={shop.id}" in log and "another master key" in log
     before = len(shop.server.callbacks())
+    tried = len(shop.server.callbacks("/txn/vend", bought.ref))
     other.connect()
     assert signed_rightly(Purchase(rival, other).buy(), rival.secret)  # everybody else is served
     assert shop.api.search(machine.vm_id).status == 200  # and it may still call us
@@ -201,7 +204,7 @@ def test_under_a_wrong_master_key_callbacks_wait_and_none_is_lost(make_gateway, 
     gateway.settings["secrets.master_key_file"] = str(key)
     shop.server.always("/txn/vend", Reply())
     gateway.restart()
-    vend = shop.server.wait("/txn/vend", bought.ref, count=len(shop.server.callbacks("/txn/vend", bought.ref)) + 1)
+    vend = shop.server.wait("/txn/vend", bought.ref, count=tried + 1)
     assert vend.id == first.id and signed_rightly(vend, shop.secret)
 
 
@@ -220,3 +223,6 @@ def test_a_gateway_does_not_start_with_a_bad_master_key_and_says_why(make_gatewa
     assert gateway.process.wait(20) == 1
     assert "start_failed" in gateway.log() and told in gateway.log() and str(path) in gateway.log()
     assert "AAAA" not in gateway.log() and "not a key" not in gateway.log()
+    checked = subprocess.run([program("vendgated"), "--config", gateway.folder / "vendgated.ini", "--check-config"],
+                             capture_output=True, text=True, check=False)
+    assert checked.returncode == 1 and told in checked.stderr and "valid" not in checked.stdout
