@@ -52,6 +52,8 @@ char *envelope_render(const struct envelope *envelope, size_t *ret_size)
     set_text(object, "txn_ref", envelope->txn_ref);
     if (envelope->key)
         (void)json_object_set(object, envelope->key, envelope->value);
+    if (envelope->fields)
+        (void)json_object_update(object, envelope->fields);
     char *text = json_dumps(object, JSON_COMPACT);
     assert(text); /* every text in it was checked when it was put there */
     *ret_size = strlen(text);

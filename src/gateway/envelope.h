@@ -18,6 +18,7 @@ struct envelope {
     const char *txn_ref;       /* NULL: none; borrowed */
     const char *key;           /* a further field, "vendingMachine" ...; NULL: none */
     json_t *value;             /* of that field; borrowed */
+    json_t *fields;            /* further fields, an object; NULL: none; borrowed */
 };
 
 /* A failure with the reason's own message and action. `message` NULL: the reason's. */

@@ -14,6 +14,8 @@ void handle_search(struct request *request);
 void handle_bulk_search(struct request *request);
 /* api_status.c */
 void handle_txn_status(struct request *request);
+/* api_events.c */
+void handle_events(struct request *request);
 /* private.c */
 void handle_metrics(struct request *request);
 void handle_livez(struct request *request);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "gateway/core.h"
 #include "gateway/credentials.h"
+#include "gateway/query.h"
 
 #include <string.h>
 #include <strings.h>
@@ -96,6 +97,11 @@ static void admit(struct request *request, int64_t integrator_id)
     request->integrator_id = integrator_id;
     if (!take_from_rate(request))
         return;
+    if (route_takes(request->route, MHD_HTTP_METHOD_GET)) {
+        if (check_ready(request))
+            request->route->handle(request);
+        return;
+    }
     if (!request->json_media) {
         request_refuse(request, REASON_BAD_MEDIA_TYPE, NULL);
         return;
@@ -162,9 +168,13 @@ static void receive_api(struct request *request, struct MHD_Connection *mhd)
         request_refuse(request, REASON_STORE_UNAVAILABLE, reception_not_ready(gateway));
         return;
     }
-    request->json_media = reception_is_json(
-        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
-    idempotency_read_key(request, mhd);
+    if (route_takes(request->route, MHD_HTTP_METHOD_GET)) {
+        request->json = query_read(mhd);
+    } else {
+        request->json_media = reception_is_json(
+            MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
+        idempotency_read_key(request, mhd);
+    }
     authenticate(request, mhd);
 }
 

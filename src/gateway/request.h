@@ -61,7 +61,7 @@ struct request {
     bool json_media; /* Content-Type is application/json */
     bool too_large;  /* the body passed the limit; the rest was dropped */
     struct buffer body;
-    json_t *json;                /* the body, of a POST */
+    json_t *json;                /* the body of a POST, the query of a GET of the API */
     int64_t integrator_id;       /* API: who asks; 0: not known yet */
     const char *idempotency_key; /* API: the header's value, "" if it came twice, NULL if not at
                                     all; borrowed from libmicrohttpd */

@@ -13,6 +13,7 @@ static const struct route ROUTES[] = {
     {SURFACE_API, "POST", "/api/vmc_bulk_search", handle_bulk_search},
     {SURFACE_API, "POST", "/api/vmc_user_keys", handle_user_keys},
     {SURFACE_API, "POST", "/ext/txn_status", handle_txn_status},
+    {SURFACE_API, "GET", "/ext/events", handle_events},
     {SURFACE_PRIVATE, "GET", "/metrics", handle_metrics},
     {SURFACE_PRIVATE, "GET", "/livez", handle_livez},
     {SURFACE_PRIVATE, "GET", "/readyz", handle_readyz},

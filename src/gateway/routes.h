@@ -18,8 +18,8 @@ enum surface_kind {
     SURFACE_COUNT
 };
 
-/* Answers the request, or waits (request.h). On the API: credentials are known and the body is a
- * JSON object. */
+/* Answers the request, or waits (request.h). On the API: credentials are known, and request->json
+ * is an object: the body of a POST, the query of a GET (query.h). */
 typedef void route_handler(struct request *request);
 
 struct route {

@@ -34,9 +34,12 @@ static void clock_learn(struct store *store, int64_t server_ms, int64_t before_m
 static void heartbeat_done(struct operation *operation, enum store_outcome outcome,
                            const PGresult *rows)
 {
-    if (outcome == STORE_APPLIED)
-        clock_learn(operation->callback.store, row_integer(rows, 0, 0),
-                    operation->callback.store->clock_asked_ms, clock_monotonic_ms());
+    struct store *store = operation->callback.store;
+    if (outcome != STORE_APPLIED)
+        return;
+    clock_learn(store, row_integer(rows, 0, 0), store->clock_asked_ms, clock_monotonic_ms());
+    horizon_learn(&store->horizon, row_integer(rows, 0, 1), row_integer(rows, 0, 2),
+                  row_integer(rows, 0, 3));
 }
 
 static void heartbeat_send(void *arg)
@@ -64,6 +67,7 @@ static void epoch_take_unused(struct operation *operation, enum store_outcome ou
 void instance_open(struct store *store, const char *name)
 {
     store->clock_offset_ms = clock_unix_ms() - clock_monotonic_ms();
+    horizon_forget(&store->horizon);
     store->epoch_take = operation_new(STATEMENT_EPOCH_TAKE, epoch_take_unused, NULL);
     operation_add_text(store->epoch_take, name);
     store->heartbeat = timer_new(store->loop, heartbeat_send, store);
@@ -92,6 +96,7 @@ static void ask(struct store *store, bool end_holder_first)
 
 void instance_take(struct store *store)
 {
+    horizon_forget(&store->horizon); /* this server may be another, which knows less */
     ask(store, false);
 }
 

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "store/answer.h"
 #include "store/callback.h"
+#include "store/event.h"
 #include "store/feed.h"
 #include "store/machine.h"
 #include "store/people.h"
@@ -55,6 +56,7 @@ struct operation {
         store_callback_row_cb *callback_row;
         store_answer_cb *answer;
         store_feed_cb *feed;
+        store_events_cb *events;
         struct store *store;
     } callback;
     void *arg;

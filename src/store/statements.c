@@ -190,7 +190,8 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " WHERE g.name = $3 AND a.backend_start = g.backend_start AND a.pid <> pg_backend_pid()"},
     [STATEMENT_HEARTBEAT] = {"heartbeat", ON_STEPS, true, "ii",
         "UPDATE gateway_instance SET heartbeat_at = now() WHERE instance_id = $1 AND epoch = $2"
-        " RETURNING unix_ms(clock_timestamp())"},
+        " RETURNING unix_ms(clock_timestamp()), (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM callback_id_seq),"
+        "     pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"},
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
@@ -395,6 +396,25 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, kind, renames)"
         "   SELECT callback_id, now(), $1, integrator_id, 0, $4, false FROM made)"
         " SELECT callback_id, integrator_id, unix_ms(now() + interval '72 h'), webhook_id FROM made ORDER BY callback_id"},
+    /* $3 integrator, $4 after, $5 horizon, $6 at most. 5,000 callbacks and 128 KiB of bodies are the most that one call costs. */
+    [STATEMENT_EVENT_LIST] = {"event_list", ON_STEPS, false, "iiiiii",
+        "WITH seen AS MATERIALIZED (SELECT * FROM callback WHERE callback_id > $4 AND callback_id <= $5"
+        "     ORDER BY callback_id LIMIT 5000),"
+        " mine AS (SELECT s.*, row_number() OVER w AS place, sum(octet_length(s.body)) OVER w - octet_length(s.body) AS before"
+        "     FROM seen s WHERE s.integrator_id = $3 WINDOW w AS (ORDER BY s.callback_id)),"
+        " told AS (SELECT * FROM mine WHERE place <= $6 AND before < 131072),"
+        " reach AS (SELECT count(*) AS seen, coalesce(max(callback_id), $4) AS seen_id,"
+        "     (SELECT count(*) FROM mine) > (SELECT count(*) FROM told) AS cut, (SELECT max(callback_id) FROM told) AS told_id FROM seen)"
+        " SELECT (SELECT coalesce(json_agg(json_build_object('id', c.callback_id, 'kind', c.kind, 'webhook_id', c.webhook_id,"
+        "         'created', unix_ms(c.created_at) / 1000, 'lane', c.lane, 'lane_sequence', c.lane_sequence, 'txn_ref', t.ref,"
+        "         'body', c.body::json, 'attempts', h.attempts,"
+        "         'state', CASE WHEN q.parked THEN 'parked' WHEN q.callback_id IS NOT NULL THEN 'waiting' ELSE h.fate END)"
+        "         ORDER BY c.callback_id), '[]')::text"
+        "       FROM told c LEFT JOIN txn t USING (txn_id) LEFT JOIN callback_queue q USING (callback_id), LATERAL ("
+        "         SELECT count(*) FILTER (WHERE a.number > 0) AS attempts,"
+        "             (array_agg(a.fate ORDER BY a.started_at DESC, a.number DESC) FILTER (WHERE a.fate <> 'pending'))[1] AS fate"
+        "         FROM callback_attempt a WHERE a.callback_id = c.callback_id AND a.started_at >= c.created_at - interval '1 day') h),"
+        "     CASE WHEN cut THEN told_id ELSE seen_id END, cut OR seen = 5000 FROM reach"},
 };
 // clang-format on
 

@@ -11,6 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Which callbacks can be shown in the order of their ids; see event.c. */
+struct horizon {
+    int64_t known;                /* -1: not yet */
+    int64_t last_id, number;      /* waits until nothing below `number` goes on; 0: nothing waits */
+    int64_t read_id, read_number; /* of the last heartbeat; 0: none */
+};
+
 struct store {
     uv_loop_t *loop;
     struct store_options options; /* texts in it are gone */
@@ -32,6 +39,7 @@ struct store {
     int64_t away_ms;         /* see store_away_ms() */
     int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
     struct timer *heartbeat, *ping;
+    struct horizon horizon;
 
     bool ready, closing, overdue;
     struct timer *close_deadline;
@@ -51,6 +59,12 @@ void instance_take(struct store *store);
 void instance_result(struct store *store, PGresult *result);
 /* True: the epoch is ours. */
 bool instance_synced(struct store *store);
+
+/* event.c */
+void horizon_forget(struct horizon *horizon);
+/* What a heartbeat has read: the last callback's id, the number of its own transaction, and the
+ * lowest number of one under way. */
+void horizon_learn(struct horizon *horizon, int64_t last_id, int64_t number, int64_t oldest_number);
 
 /* listen.c: the connection that hears of changes. */
 MUST_CHECK int listen_open(struct store *store, const struct connection_options *options,

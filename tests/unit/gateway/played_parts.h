@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "people/secret.h"
 #include "store/answer.h"
+#include "store/event.h"
 #include "store/txn.h"
 
 #include <arpa/inet.h>
@@ -242,6 +243,27 @@ void store_txn_status(struct store *store UNUSED, int64_t integrator_id, const c
     status_asked.arg = arg;
 }
 
+static struct {
+    int64_t horizon, integrator_id, after, limit;
+    store_events_cb *callback; /* NULL: not asked */
+    void *arg;
+} events_asked;
+
+int64_t store_event_horizon(const struct store *store UNUSED)
+{
+    return events_asked.horizon;
+}
+
+void store_event_list(struct store *store UNUSED, int64_t integrator_id, int64_t after,
+                      int64_t limit, store_events_cb *callback, void *arg)
+{
+    events_asked.integrator_id = integrator_id;
+    events_asked.after = after;
+    events_asked.limit = limit;
+    events_asked.callback = callback;
+    events_asked.arg = arg;
+}
+
 /* --- the broker, played
  * ---------------------------------------------------------------------------- */
 
@@ -421,6 +443,7 @@ static void set_up(void)
     struct people_options people_options = {.password_cache_ms = 60000, .checks_max = 4};
     asked = (struct asked){0};
     memset(&status_asked, 0, sizeof(status_asked));
+    memset(&events_asked, 0, sizeof(events_asked));
     memset(&played_store, 0, sizeof(played_store));
     played_store.outcome = STORE_APPLIED;
     store_is_ready = broker_is_ready = true;
