@@ -41,6 +41,7 @@ struct daemon {
     struct metrics *metrics;
     struct process_metrics *process;
     struct store *store;
+    struct vault *vault; /* NULL: no master key */
     struct people *people;
     struct fleet_directory *directory;
     struct net_tls *machine_tls, *api_tls;
@@ -82,6 +83,7 @@ static int store_build(struct daemon *daemon)
         .statement_timeout_ms = config->store.statement_timeout_ms,
         .connect_timeout_ms = config->store.connect_timeout_ms,
         .heartbeat_ms = config->store.heartbeat_ms,
+        .lease_ms = config->store.lease_ms,
     };
     struct store_handlers handlers;
     broker_store_handlers(&handlers);
@@ -91,12 +93,22 @@ static int store_build(struct daemon *daemon)
     return result;
 }
 
+/* The configured file must be there and good; without one sealed secrets cannot be opened. */
+static int vault_build(struct daemon *daemon)
+{
+    const char *given = daemon->config.secrets.master_key_file;
+    char *path _cleanup_(memory_text_free) =
+        given[0] != '\0' ? memory_text(given) : master_key_credential();
+    return path ? vault_open(path, &daemon->vault, daemon->error) : 0;
+}
+
 static void caches_build(struct daemon *daemon)
 {
-    static const struct people_options OPTIONS = {.password_cache_ms = 60000, .checks_max = 64};
+    const struct people_options options = {
+        .password_cache_ms = 60000, .checks_max = 64, .vault = daemon->vault};
     struct people_handlers people_handlers;
     broker_people_handlers(&people_handlers);
-    daemon->people = people_new(&daemon->loop, daemon->store, &OPTIONS, &people_handlers,
+    daemon->people = people_new(&daemon->loop, daemon->store, &options, &people_handlers,
                                 daemon->broker, daemon->metrics);
     struct fleet_directory_handlers directory_handlers;
     broker_directory_handlers(&directory_handlers);
@@ -491,9 +503,14 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     log_set_level(level);
-    int result = check ? EXIT_SUCCESS : daemon_run(daemon);
-    if (check)
+    int result = EXIT_FAILURE;
+    if (vault_build(daemon) < 0)
+        log_error("start_failed", LOG_TEXT("error", daemon->error));
+    else
+        result = check ? EXIT_SUCCESS : daemon_run(daemon);
+    if (check && result == EXIT_SUCCESS)
         puts("configuration is valid");
+    vault_free(&daemon->vault);
     vendgated_config_done(&daemon->config);
     free(daemon);
     return result;

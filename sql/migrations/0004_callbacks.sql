@@ -53,6 +53,7 @@ COMMENT ON COLUMN feed_subscription.created_at IS 'Since when.';
 -- The queue --------------------------------------------------------------------------------------------------------
 
 ALTER TABLE callback_queue
+    ADD COLUMN owner_epoch bigint NOT NULL DEFAULT 1,
     ADD COLUMN integrator_id bigint,
     ADD COLUMN lane bigint,
     ADD COLUMN expires_at timestamptz,
@@ -64,13 +65,15 @@ ALTER TABLE callback_queue
 UPDATE callback_queue q SET integrator_id = c.integrator_id, lane = c.lane, parked_at = CASE WHEN q.parked THEN now() END
   FROM callback c WHERE c.callback_id = q.callback_id AND c.created_at = q.created_at;
 ALTER TABLE callback_queue
+    ALTER COLUMN owner_epoch DROP DEFAULT,
     ALTER COLUMN integrator_id SET NOT NULL,
     ALTER COLUMN lane SET NOT NULL,
     ADD CONSTRAINT callback_queue_parked_since CHECK (parked = (parked_at IS NOT NULL)),
     ADD CONSTRAINT callback_queue_replay_has_time CHECK ((replays = 0) = (not_before IS NULL));
 CREATE INDEX callback_queue_integrator ON callback_queue (integrator_id, callback_id);
 CREATE INDEX callback_queue_replays ON callback_queue (not_before, callback_id) WHERE replays > 0 AND NOT parked;
-COMMENT ON COLUMN callback_queue.owner_instance IS 'The process that delivers it; only that one may take it out.';
+COMMENT ON COLUMN callback_queue.owner_instance IS 'The process that wrote or took it, and delivers it unless lane_adoption names another; only the owner may take it out.';
+COMMENT ON COLUMN callback_queue.owner_epoch IS 'That process''s epoch when it did.';
 COMMENT ON COLUMN callback_queue.integrator_id IS 'To whom.';
 COMMENT ON COLUMN callback_queue.lane IS 'Ordering key, as in callback; 0: no order (feeds, replays).';
 COMMENT ON COLUMN callback_queue.expires_at IS 'Instead of the callback''s own, after a replay; NULL: as it was made.';
@@ -108,8 +111,20 @@ COMMENT ON COLUMN callback_act.reason IS 'Why, in their words; NULL: not asked f
 
 -- Processes --------------------------------------------------------------------------------------------------------
 
-ALTER TABLE gateway_instance ADD COLUMN adoptions bigint NOT NULL DEFAULT 0;
-COMMENT ON COLUMN gateway_instance.adoptions IS 'Rises when another process has taken this one''s callbacks: it forgets what it holds in memory and reads again.';
+CREATE TABLE lane_adoption (
+    instance_id bigint NOT NULL REFERENCES gateway_instance,
+    above bigint NOT NULL,
+    through bigint NOT NULL CHECK (through > above),
+    adopted_by bigint NOT NULL REFERENCES gateway_instance,
+    adopted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (instance_id, through)
+);
+COMMENT ON TABLE lane_adoption IS 'Whose callbacks another process took over when the heartbeat lapsed: all lanes whole, without touching a row of the queue.';
+COMMENT ON COLUMN lane_adoption.instance_id IS 'The process that was taken for dead.';
+COMMENT ON COLUMN lane_adoption.above IS 'Rows of the queue with an owner_epoch above this ...';
+COMMENT ON COLUMN lane_adoption.through IS '... up to and including this changed hands. What it writes later, under a higher epoch, is its own.';
+COMMENT ON COLUMN lane_adoption.adopted_by IS 'Who delivers them now.';
+COMMENT ON COLUMN lane_adoption.adopted_at IS 'Since when.';
 
 -- Who hears of what, who may do what -------------------------------------------------------------------------------
 
@@ -133,7 +148,7 @@ BEGIN
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO vendgate_daemon', current_schema());
         EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %I TO vendgate_daemon', current_schema());
         GRANT INSERT ON txn_event, machine_event, callback, callback_attempt, txn_adjustment, callback_act TO vendgate_daemon;
-        GRANT INSERT, UPDATE ON txn, machine_link_state, gateway_instance, idempotency_answer TO vendgate_daemon;
+        GRANT INSERT, UPDATE ON txn, machine_link_state, gateway_instance, idempotency_answer, lane_adoption TO vendgate_daemon;
         GRANT UPDATE ON machine TO vendgate_daemon;
         GRANT UPDATE (held_at, held_by, held_reason) ON integrator_endpoint TO vendgate_daemon;
         GRANT INSERT, UPDATE, DELETE ON callback_queue, coil TO vendgate_daemon;
@@ -142,6 +157,7 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO vendgate_reader', current_schema());
         GRANT SELECT ON gateway_instance, integrator, machine, machine_group, machine_link_state, machine_grant, coil, txn,
             txn_event, txn_adjustment, txn_settlement, machine_event, callback, callback_attempt, callback_queue, callback_act,
-            feed_subscription, txn_timeline, txn_live, callback_waiting TO vendgate_reader;
+            lane_adoption, feed_subscription, txn_timeline, txn_live, callback_waiting TO vendgate_reader;
+        GRANT SELECT (integrator_id, held_at, held_by, held_reason) ON integrator_endpoint TO vendgate_reader;
     END IF;
 END $$;

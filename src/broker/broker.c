@@ -80,8 +80,7 @@ static void sweep(void *arg)
     recovery_begin(broker); /* a reading of it may have failed though the store is there */
     if (fleet_directory_stale(broker->directory) && store_ready(broker->store))
         fleet_directory_refresh(broker->directory, NULL);
-    if (broker->ready)
-        backlog_read(broker);
+    outbox_sweep(broker);
     timer_start(broker->sweep, SWEEP_MS);
 }
 
@@ -149,6 +148,7 @@ void broker_free(struct broker **broker)
         broker_machine_free(&gone);
     }
     mailbox_due(old);
+    outbox_free(old);
     timer_free(&old->due_timer);
     timer_free(&old->sweep);
     free(old);

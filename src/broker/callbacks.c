@@ -121,16 +121,13 @@ static void submit(struct live *live, const struct owed *owed, int64_t callback_
     if (callback.kind == CALLBACK_REQUEST)
         live->request_callback_id = callback_id;
     struct broker *broker = live->machine->broker;
-    /* Nothing may overtake its lane's callbacks that are still in the outbox. */
-    if (broker->outbox_loading || live->request_withheld) {
-        broker->outbox_more = true;
-        if (!broker->outbox_loading)
-            backlog_left(broker, callback_id);
-        live->request_withheld |= callback.kind == CALLBACK_REQUEST && !callback.renames;
+    /* Nothing may overtake its lane's callbacks that are only in the outbox. */
+    bool held =
+        live->request_withheld || outbox_holds(broker, callback.integrator_id, callback.lane);
+    if (!held && outbound_submit(broker->outbound, &callback) != -ENOBUFS)
         return;
-    }
-    if (outbound_submit(broker->outbound, &callback) == -ENOBUFS)
-        backlog_left(broker, callback_id); /* on disk: read again when there is room */
+    outbox_left(broker, callback.integrator_id, callback.lane, callback_id);
+    live->request_withheld |= callback.kind == CALLBACK_REQUEST && !callback.renames;
 }
 
 void callbacks_submit(struct live *live, const int64_t *callback_ids)

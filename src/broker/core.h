@@ -5,6 +5,18 @@
 #include "broker/live.h"
 #include "broker/open_session.h"
 
+/* outbox.c's. */
+struct outbox {
+    struct shelf *shelves; /* by integrator; those that have callbacks only in the database */
+    bool surveying;        /* whose callbacks are there is being asked: nothing is handed over */
+    bool survey_due;       /* ask when the store is there */
+    bool claim_due;        /* first take back the lanes of our machines' live purchases */
+    bool replays_reading, replays_again;
+    int64_t replays_ms; /* monotonic, when they are read next */
+    int64_t replay_after;
+    size_t replay_rows;
+};
+
 struct broker {
     uv_loop_t *loop;
     struct broker_options options;
@@ -25,14 +37,9 @@ struct broker {
     size_t call_count;
     struct timer *sweep; /* once a second: calls over their deadline */
     bool recovery_begun, ready, draining;
-    int64_t started_ms;     /* monotonic, when recovery was done */
-    int64_t lost_at_ms;     /* monotonic; 0: the store is there */
-    bool outbox_loading;    /* a page of the outbox is being read */
-    bool backlog;           /* the outbox holds callbacks that outbound had no room for */
-    bool outbox_more;       /* callbacks were committed that wait behind those being read */
-    int64_t outbox_after;   /* callbacks up to this id are in outbound, or done */
-    int64_t outbox_highest; /* of the page being read */
-    size_t outbox_rows;     /* of the page being read */
+    int64_t started_ms; /* monotonic, when recovery was done */
+    int64_t lost_at_ms; /* monotonic; 0: the store is there */
+    struct outbox outbox;
     void (*drained)(void *arg);
     void *drained_arg;
 };

@@ -56,7 +56,8 @@ struct machine {
     struct input *mailbox, *current; /* owned */
     size_t waiting;
     bool turning;
-    bool reloaded;    /* a row was found while a step is decided again */
+    bool reloaded;    /* a row was found while a step is decided again, or on arrival */
+    bool lanes_moved; /* on arrival: callbacks of its purchase were another process's */
     struct plan plan; /* in flight: what current decided */
     struct txn_step step;
     struct txn_record *successor; /* of the step in flight: the row that takes over; owned */

@@ -16,6 +16,23 @@ static const char *attempt_result_name(enum attempt_result result)
     return NAMES[result];
 }
 
+/* Of an attempt that ends nothing. */
+static void attempt_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+{
+    struct broker *broker = arg;
+    if (recorded == STORE_NOT_OURS)
+        outbound_forget(broker->outbound, callback_id);
+}
+
+static void end_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+{
+    struct broker *broker = arg;
+    if (recorded == STORE_NOT_OURS)
+        outbound_forget(broker->outbound, callback_id);
+    else
+        outbound_recorded(broker->outbound, callback_id);
+}
+
 static void record(void *arg, const struct outbound_attempt *attempt)
 {
     struct broker *broker = arg;
@@ -35,13 +52,16 @@ static void record(void *arg, const struct outbound_attempt *attempt)
         .http_status = attempt->http_status,
         .fate = callback_fate_name(attempt->fate),
     };
-    store_callback_attempt_save(broker->store, &row);
+    store_callback_attempt_save(broker->store, &row,
+                                attempt->fate == CALLBACK_PENDING ? attempt_recorded : end_recorded,
+                                broker);
 }
 
 static void settle(void *arg, int64_t callback_id, enum callback_fate fate)
 {
     struct broker *broker = arg;
-    store_callback_settle(broker->store, callback_id, callback_fate_name(fate));
+    store_callback_settle(broker->store, callback_id, callback_fate_name(fate), end_recorded,
+                          broker);
 }
 
 static int64_t now_ms(void *arg)
@@ -131,10 +151,31 @@ static void settled(void *arg, const struct outbound_callback *callback, enum ca
                   LOG_INT("callback", callback->callback_id), LOG_INT("txn", callback->txn_id),
                   LOG_INT("integrator", callback->integrator_id));
     }
-    backlog_load(broker);
+}
+
+static void room(void *arg, int64_t integrator_id)
+{
+    outbox_room(arg, integrator_id);
+}
+
+static void hold_saved(void *arg, enum store_outcome outcome)
+{
+    (void)arg;
+    (void)outcome; /* it is held in memory; its next answer 410 writes it again */
+}
+
+/* Only a person can know whether the integrator has moved or left. */
+static void gone(void *arg, int64_t integrator_id)
+{
+    struct broker *broker = arg;
+    metric_add(metrics_cell(broker->metrics, &BROKER_ALERTS, "endpoint_gone"), 1);
+    log_error("alert", LOG_TEXT("level", "High"), LOG_TEXT("what", "endpoint_gone"),
+              LOG_INT("integrator", integrator_id),
+              LOG_TEXT("remedy", "ask the integrator, then vendctl callback release"));
+    store_endpoint_hold(broker->store, integrator_id, "it answered 410 Gone", hold_saved, broker);
 }
 
 void broker_outbound_handlers(struct outbound_handlers *ret_handlers)
 {
-    *ret_handlers = (struct outbound_handlers){.settled = settled};
+    *ret_handlers = (struct outbound_handlers){.settled = settled, .room = room, .gone = gone};
 }

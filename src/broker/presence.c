@@ -25,19 +25,30 @@ static void arrival_settle(struct machine *machine)
     input_done(machine, STORE_APPLIED);
 }
 
+/* Its callbacks were another process's until now: they are read before any that follows. */
+static void lanes_take(const struct machine *machine, const struct store_live_row *row)
+{
+    if (machine->lanes_moved)
+        outbox_left(machine->broker, row->txn->integrator_id, row->txn->session, 1);
+}
+
 static void adopted(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
     struct machine *machine = arg;
     if (row) {
-        if (!machine->live)
-            live_deadline_start(live_new(machine, row));
+        lanes_take(machine, row);
+        live_reload(machine, row);
+        machine->reloaded = true;
         log_notice("txn_adopted", LOG_INT("txn", row->txn->id), LOG_TEXT("vm", machine->vm_id));
         return;
     }
-    if (outcome == STORE_APPLIED)
-        arrival_settle(machine);
-    else
+    if (outcome != STORE_APPLIED) {
         input_done(machine, outcome);
+        return;
+    }
+    struct live *gone = machine->reloaded ? NULL : machine->live;
+    live_free(&gone); /* another process has ended it */
+    arrival_settle(machine);
 }
 
 static void owned(void *arg, enum store_outcome outcome, const struct store_machine_owned *owned)
@@ -54,7 +65,10 @@ static void owned(void *arg, enum store_outcome outcome, const struct store_mach
         return;
     }
     CRASH_POINT(after_machine_owned_before_welcome);
+    bool held_elsewhere = owned->owner_epoch != machine->owner_epoch + 1;
     machine->owner_epoch = owned->owner_epoch;
+    machine->lanes_moved = owned->lanes_moved;
+    machine->reloaded = false;
     machine->sequence.event_epoch = owned->state_epoch;
     machine->sequence.mark = owned->mark;
     machine->sequence.above_count = owned->above_count;
@@ -62,9 +76,9 @@ static void owned(void *arg, enum store_outcome outcome, const struct store_mach
     if (owned->approval_n > machine->approval_n)
         machine->approval_n = owned->approval_n;
     snprintf(machine->journal, sizeof machine->journal, "%s", owned->journal);
-    if (machine->live)
+    if (machine->live && !held_elsewhere && !machine->lanes_moved)
         arrival_settle(machine);
-    else /* another process may have left a transaction of this machine behind */
+    else /* another process may have moved its transaction, or left one behind */
         store_txn_load_live(machine->broker->store, machine->vm_id, adopted, machine);
 }
 

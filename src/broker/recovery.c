@@ -5,54 +5,8 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/log.h"
-#include "store/callback.h"
 
-#include <errno.h>
-#include <stdio.h>
-
-#define OUTBOX_PAGE 1000
-
-static void outbox_page(struct broker *broker);
-
-/* A step that takes it back is being committed. */
-static bool being_cancelled(const struct broker *broker, const struct store_callback_row *row)
-{
-    const struct live *live = live_find_id(broker, row->txn_id);
-    return live && live->machine->cancelled_callback == row->callback_id;
-}
-
-static void row_submit(struct broker *broker, const struct store_callback_row *row)
-{
-    if (being_cancelled(broker, row))
-        return;
-    struct outbound_callback callback = {
-        .callback_id = row->callback_id,
-        .integrator_id = row->integrator_id,
-        .txn_id = row->txn_id,
-        .lane = row->lane,
-        .lane_sequence = row->lane_sequence,
-        .body = row->body,
-        .body_size = row->body_size,
-        .expires_ms = row->expires_ms,
-        .attempts = row->attempts,
-        .renames = row->renames,
-    };
-    if (!callback_kind_parse(row->kind, &callback.kind)) {
-        log_error("callback_kind_unknown", LOG_INT("callback", row->callback_id),
-                  LOG_TEXT("kind", row->kind));
-        return;
-    }
-    snprintf(callback.webhook_id, sizeof callback.webhook_id, "%s", row->webhook_id);
-    int result = outbound_submit(broker->outbound, &callback);
-    if (result == -ENOBUFS)
-        backlog_left(broker,
-                     broker->outbox_after + 1); /* the page is read again: it is not in id order */
-    struct live *live = live_find_id(broker, row->txn_id);
-    if (result == 0 && live && live->request_callback_id == row->callback_id)
-        live->request_withheld = false; /* else -EEXIST: outbound has it already */
-}
-
-static void recovery_done(struct broker *broker)
+void recovery_done(struct broker *broker)
 {
     CRASH_POINT(start_outbox_read);
     broker->ready = true;
@@ -71,64 +25,6 @@ static void recovery_done(struct broker *broker)
         mailbox_signal(machine, TXN_RESTART, machine->live->txn.id);
     }
     CRASH_POINT(start_recovered);
-}
-
-static void outbox_row(void *arg, enum store_outcome outcome, const struct store_callback_row *row)
-{
-    struct broker *broker = arg;
-    if (row) {
-        broker->outbox_rows++;
-        if (row->callback_id > broker->outbox_highest)
-            broker->outbox_highest = row->callback_id;
-        if (!broker->backlog)
-            row_submit(broker, row);
-        return;
-    }
-    broker->outbox_loading = false;
-    if (outcome != STORE_APPLIED) {
-        if (!broker->ready)
-            broker->recovery_begun = false; /* once more when the store is back */
-        else
-            broker->backlog = true;
-        return;
-    }
-    if (!broker->backlog)
-        broker->outbox_after = broker->outbox_highest;
-    bool more = broker->outbox_rows == OUTBOX_PAGE || broker->outbox_more;
-    if (more && !broker->backlog)
-        outbox_page(broker);
-    else if (!broker->ready)
-        recovery_done(broker);
-}
-
-static void outbox_page(struct broker *broker)
-{
-    broker->outbox_loading = true;
-    broker->outbox_more = false;
-    broker->outbox_rows = 0;
-    broker->outbox_highest = broker->outbox_after;
-    store_callback_load(broker->store, broker->outbox_after, OUTBOX_PAGE, outbox_row, broker);
-}
-
-void backlog_left(struct broker *broker, int64_t callback_id)
-{
-    if (callback_id <= broker->outbox_after)
-        broker->outbox_after = callback_id - 1;
-    broker->backlog = true;
-}
-
-void backlog_read(struct broker *broker)
-{
-    if (!broker->backlog || broker->outbox_loading || !store_ready(broker->store))
-        return;
-    broker->backlog = false;
-    outbox_page(broker);
-}
-
-void backlog_load(struct broker *broker)
-{
-    if (outbound_pending(broker->outbound) <= OUTBOX_PAGE)
-        backlog_read(broker);
 }
 
 /* A doubt ages only while its machine could be heard: not while this process was away. */
@@ -158,7 +54,7 @@ static void live_row(void *arg, enum store_outcome outcome, const struct store_l
     }
     CRASH_POINT(start_rows_read);
     if (outcome == STORE_APPLIED)
-        outbox_page(broker);
+        outbox_survey(broker);
     else
         broker->recovery_begun = false;
 }

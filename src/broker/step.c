@@ -189,8 +189,9 @@ void step_cancel_settle(struct machine *machine, enum store_outcome outcome, boo
         machine->live->request_withheld = false;
         return;
     }
-    backlog_left(machine->broker, callback_id);
-    backlog_load(machine->broker);
+    const struct txn_record *txn = &machine->live->txn;
+    outbox_left(machine->broker, txn->integrator_id, txn->session, callback_id);
+    outbox_room(machine->broker, txn->integrator_id);
 }
 
 static void step_saved(void *arg, enum store_outcome outcome, const struct store_txn_result *result)

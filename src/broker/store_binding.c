@@ -34,7 +34,7 @@ static void store_is_ready(void *arg)
     struct machine *machine, *next;
     HASH_ITER (hh, broker->machines, machine, next)
         mailbox_turn(machine);
-    backlog_load(broker);
+    outbox_sweep(broker);
 }
 
 static void store_is_lost(void *arg)
@@ -51,18 +51,43 @@ static void data_changed(void *arg, const char *what, const char *key)
         return; /* everything is read again when it is */
     bool everything = what[0] == '\0';
     bool machine = strcmp(what, "machine") == 0;
+    bool callback = strcmp(what, "callback") == 0;
+    if (everything || callback)
+        outbox_changed(broker, key);
     if (everything || machine)
         fleet_directory_refresh(broker->directory, everything || key[0] == '\0' ? NULL : key);
     if (everything)
         people_refresh(broker->people, NULL, NULL);
-    else if (!machine)
+    else if (!machine && !callback)
         people_refresh(broker->people, what, key);
+}
+
+static void process_alive(void *arg, int64_t until_ms)
+{
+    const struct broker *broker = arg;
+    outbound_lease(broker->outbound, until_ms);
+}
+
+static void callbacks_taken(void *arg)
+{
+    outbox_dispossessed(arg);
+}
+
+static void callbacks_adopted(void *arg)
+{
+    struct broker *broker = arg;
+    if (broker->ready)
+        outbox_survey(broker);
 }
 
 void broker_store_handlers(struct store_handlers *ret_handlers)
 {
-    *ret_handlers = (struct store_handlers){
-        .ready = store_is_ready, .lost = store_is_lost, .changed = data_changed};
+    *ret_handlers = (struct store_handlers){.ready = store_is_ready,
+                                            .lost = store_is_lost,
+                                            .changed = data_changed,
+                                            .alive = process_alive,
+                                            .dispossessed = callbacks_taken,
+                                            .adopted = callbacks_adopted};
 }
 
 static void people_are_loaded(void *arg)

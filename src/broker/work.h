@@ -58,8 +58,23 @@ void callbacks_prepare(struct machine *machine);
 void callbacks_prepare_rename(struct machine *machine);
 /* They are committed under these ids, for the transaction `live`: hands them to outbound. */
 void callbacks_submit(struct live *live, const int64_t *callback_ids);
-/* Outbound had no room for a committed callback: it is read from the outbox when there is. */
-void backlog_left(struct broker *broker, int64_t callback_id);
+
+/* outbox.c - callbacks that are only in the database, on their way into outbound */
+/* Finds all that are ours; ends in recovery_done() at the start. */
+void outbox_survey(struct broker *broker);
+/* A callback of this lane may be there: what is committed now for it is left there too. */
+bool outbox_holds(const struct broker *broker, int64_t integrator_id, int64_t lane);
+/* It stays there for now: with those that follow it, it is read when outbound has room. */
+void outbox_left(struct broker *broker, int64_t integrator_id, int64_t lane, int64_t callback_id);
+/* Outbound has room again for this integrator's. */
+void outbox_room(struct broker *broker, int64_t integrator_id);
+/* A person has touched the callback of this id; empty: has ordered replays. */
+void outbox_changed(struct broker *broker, const char *key);
+/* Another process has taken our callbacks; to be called before the store is ready again. */
+void outbox_dispossessed(struct broker *broker);
+/* Once a second: reads on. */
+void outbox_sweep(struct broker *broker);
+void outbox_free(struct broker *broker);
 
 /* call_*.c */
 void call_work(struct machine *machine, struct input *input);
@@ -112,11 +127,8 @@ void doubt_policy_apply(struct machine *machine);
 
 /* recovery.c */
 void recovery_begin(struct broker *broker);
-/* Reads the next page of the outbox once outbound has room again. */
-void backlog_load(struct broker *broker);
-/* Reads it whether there is much room or not: one integrator's waiting callbacks may take it all.
- */
-void backlog_read(struct broker *broker);
+/* All that is owed is in outbound, or waits for room there. */
+void recovery_done(struct broker *broker);
 void drain_check(struct broker *broker);
 
 #endif

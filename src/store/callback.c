@@ -5,49 +5,129 @@
 #include "base/macros.h"
 #include "store/store_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* The order is that of STATEMENT_CALLBACK_LOAD. */
+/* The order is that of CALLBACK_ROWS. */
+static void row_read(const struct operation *operation, const PGresult *rows, int row,
+                     struct store_callback_row *ret_callback)
+{
+    *ret_callback = (struct store_callback_row){
+        .callback_id = row_integer(rows, row, 0),
+        .integrator_id = row_integer(rows, row, 1),
+        .txn_id = row_integer(rows, row, 2),
+        .lane = row_integer(rows, row, 3),
+        .lane_sequence = row_integer(rows, row, 4),
+        .expires_ms = row_time(operation, rows, row, 5),
+        .kind = row_text(rows, row, 6),
+        .webhook_id = row_text(rows, row, 7),
+        .body = row_text(rows, row, 8),
+        .body_size = (size_t)PQgetlength(rows, row, 8),
+        .attempts = (int)row_integer(rows, row, 9),
+        .renames = row_bool(rows, row, 10),
+        .not_before_ms = row_time(operation, rows, row, 11),
+        .replay = row_bool(rows, row, 12),
+    };
+}
+
 static void loaded(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
 {
     for (int row = 0; rows && row < PQntuples(rows); row++) {
-        const struct store_callback_row callback = {
-            .callback_id = row_integer(rows, row, 0),
-            .integrator_id = row_integer(rows, row, 1),
-            .txn_id = row_integer(rows, row, 2),
-            .lane = row_integer(rows, row, 3),
-            .lane_sequence = row_integer(rows, row, 4),
-            .expires_ms = row_time(operation, rows, row, 5),
-            .kind = row_text(rows, row, 6),
-            .webhook_id = row_text(rows, row, 7),
-            .body = row_text(rows, row, 8),
-            .body_size = (size_t)PQgetlength(rows, row, 8),
-            .attempts = (int)row_integer(rows, row, 9),
-            .renames = row_bool(rows, row, 10),
-        };
+        struct store_callback_row callback;
+        row_read(operation, rows, row, &callback);
         operation->callback.callback_row(operation->arg, outcome, &callback);
     }
     operation->callback.callback_row(operation->arg, outcome, NULL);
 }
 
-void store_callback_load(struct store *store, int64_t after, int64_t limit,
+static struct operation *load_new(enum statement statement, store_callback_row_cb *callback,
+                                  void *arg)
+{
+    struct operation *operation = operation_new(statement, loaded, arg);
+    operation->callback.callback_row = callback;
+    return operation;
+}
+
+void store_callback_page(struct store *store, int64_t integrator_id, int64_t after, int64_t limit,
                          store_callback_row_cb *callback, void *arg)
 {
-    struct operation *operation = operation_new(STATEMENT_CALLBACK_LOAD, loaded, arg);
-    operation->callback.callback_row = callback;
+    struct operation *operation = load_new(STATEMENT_CALLBACK_PAGE, callback, arg);
+    operation_add_integer(operation, integrator_id);
     operation_add_integer(operation, after);
     operation_add_integer(operation, limit);
+    store_queue_step(store, operation);
+}
+
+void store_callback_replays(struct store *store, int64_t after, int64_t limit,
+                            store_callback_row_cb *callback, void *arg)
+{
+    struct operation *operation = load_new(STATEMENT_CALLBACK_REPLAYS, callback, arg);
+    operation_add_integer(operation, after);
+    operation_add_integer(operation, limit);
+    store_queue_step(store, operation);
+}
+
+void store_callback_look(struct store *store, int64_t callback_id, store_callback_row_cb *callback,
+                         void *arg)
+{
+    struct operation *operation = load_new(STATEMENT_CALLBACK_LOOK, callback, arg);
+    operation_add_integer(operation, callback_id);
+    store_queue_step(store, operation);
+}
+
+static void surveyed(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
+{
+    for (int row = 0; rows && row < PQntuples(rows); row++)
+        operation->callback.survey(operation->arg, outcome, row_integer(rows, row, 0),
+                                   row_integer(rows, row, 1));
+    operation->callback.survey(operation->arg, outcome, 0, 0);
+}
+
+void store_callback_survey(struct store *store, store_callback_survey_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(STATEMENT_CALLBACK_SURVEY, surveyed, arg);
+    operation->callback.survey = callback;
+    store_queue_step(store, operation);
+}
+
+static void done(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
+{
+    (void)rows;
+    operation->callback.done(operation->arg, outcome);
+}
+
+void store_callback_claim(struct store *store, store_done_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(STATEMENT_LANES_CLAIM, done, arg);
+    operation->callback.done = callback;
+    store_queue_step(store, operation);
+}
+
+void store_endpoint_hold(struct store *store, int64_t integrator_id, const char *reason,
+                         store_done_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(STATEMENT_ENDPOINT_HOLD, done, arg);
+    operation->callback.done = callback;
+    operation_add_integer(operation, integrator_id);
+    operation_add_text(operation, reason);
     store_queue_step(store, operation);
 }
 
 /* An outcome that is not recorded makes the callback be sent again, under the same webhook-id. */
 static void recorded(struct operation *operation, enum store_outcome outcome, const PGresult *rows)
 {
-    (void)rows;
     CRASH_POINT(after_callback_recorded);
-    if (outcome != STORE_APPLIED)
-        log_warning("callback_outcome_not_recorded",
-                    LOG_TEXT("callback", (const char *)operation->parameters.bytes.bytes));
+    const char *callback = (const char *)operation->parameters.bytes.bytes;
+    enum store_recorded result = STORE_RECORDED;
+    if (outcome != STORE_APPLIED) {
+        result = STORE_NOT_RECORDED;
+        log_warning("callback_outcome_not_recorded", LOG_TEXT("callback", callback));
+    } else if (!row_bool(rows, 0, 0)) {
+        result = STORE_NOT_OURS;
+        log_warning("callback_completion_refused", LOG_TEXT("callback", callback),
+                    LOG_TEXT("error", "another process has taken it over, or a person"));
+    }
+    operation->callback.recorded(operation->arg, strtoll(callback, NULL, 10), result);
 }
 
 /* Attempts of callbacks that are still pending: the last value is their fate. */
@@ -74,9 +154,18 @@ static void add_time(struct operation *operation, int64_t time_us)
     operation_add_integer_or_null(operation, time_us, -1);
 }
 
-void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt)
+static struct operation *outcome_new(enum statement statement, store_recorded_cb *callback,
+                                     void *arg)
 {
-    struct operation *operation = operation_new(STATEMENT_CALLBACK_ATTEMPT, recorded, NULL);
+    struct operation *operation = operation_new(statement, recorded, arg);
+    operation->callback.recorded = callback;
+    return operation;
+}
+
+void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt,
+                                 store_recorded_cb *callback, void *arg)
+{
+    struct operation *operation = outcome_new(STATEMENT_CALLBACK_ATTEMPT, callback, arg);
     operation_add_integer(operation, attempt->callback_id);
     operation_add_integer(operation, attempt->number);
     operation_add_integer(operation, attempt->started_ms);
@@ -94,9 +183,10 @@ void store_callback_attempt_save(struct store *store, const struct store_callbac
     queue_outcome(store, operation);
 }
 
-void store_callback_settle(struct store *store, int64_t callback_id, const char *fate)
+void store_callback_settle(struct store *store, int64_t callback_id, const char *fate,
+                           store_recorded_cb *callback, void *arg)
 {
-    struct operation *operation = operation_new(STATEMENT_CALLBACK_SETTLE, recorded, NULL);
+    struct operation *operation = outcome_new(STATEMENT_CALLBACK_SETTLE, callback, arg);
     operation_add_integer(operation, callback_id);
     operation_add_integer(operation, store_now_ms(store) + store->clock_shift_ms);
     operation_add_text(operation, fate);

@@ -1,5 +1,8 @@
 /* callback.h - the outbox: callbacks not yet delivered, and every attempt.
  *
+ * "Ours" are the callbacks that this process wrote, or took over from one that was taken for dead,
+ * and that no other has taken over since.
+ *
  * Outcomes go over a connection of their own with asynchronous commit, in batches of 64 rows or 5
  * ms: a crash may repeat a callback, never lose it. */
 #ifndef VENDGATE_STORE_CALLBACK_H
@@ -18,13 +21,29 @@ struct store_callback_row {
     size_t body_size;
     int attempts;
     bool renames;
+    int64_t not_before_ms; /* of a replay; 0: none */
+    bool replay;
 };
 typedef void store_callback_row_cb(void *arg, enum store_outcome outcome,
                                    const struct store_callback_row *row);
-/* Undelivered and not parked callbacks that this instance owns, by lane and lane_sequence, at most
- * `limit`, with an id above `after`; then once with NULL. */
-void store_callback_load(struct store *store, int64_t after, int64_t limit,
+/* Ours that are neither delivered nor parked nor replays, of one integrator, with an id above
+ * `after`: at most `limit` in the order of their ids, which is that of each lane; then once with
+ * NULL. */
+void store_callback_page(struct store *store, int64_t integrator_id, int64_t after, int64_t limit,
                          store_callback_row_cb *callback, void *arg);
+/* The replays among ours that are due within a minute, likewise. */
+void store_callback_replays(struct store *store, int64_t after, int64_t limit,
+                            store_callback_row_cb *callback, void *arg);
+/* One callback if it is ours and to be sent; then once with NULL. */
+void store_callback_look(struct store *store, int64_t callback_id, store_callback_row_cb *callback,
+                         void *arg);
+
+/* Whose callbacks wait (ours, no replays), and the highest of their lanes; 0 ends. */
+typedef void store_callback_survey_cb(void *arg, enum store_outcome outcome, int64_t integrator_id,
+                                      int64_t lane_max);
+void store_callback_survey(struct store *store, store_callback_survey_cb *callback, void *arg);
+/* Takes the lanes of live purchases at machines that this process holds from whoever sends them. */
+void store_callback_claim(struct store *store, store_done_cb *callback, void *arg);
 
 struct store_callback_attempt {
     int64_t callback_id;
@@ -36,10 +55,21 @@ struct store_callback_attempt {
     const char
         *fate; /* "pending", "delivered", "refused", "expired", "parked", "cancelled", "implied" */
 };
+/* What became of an outcome: on disk; or the callback was not ours any more, and is not settled by
+ * it; or PostgreSQL refused it (logged). */
+enum store_recorded { STORE_RECORDED = 1, STORE_NOT_OURS, STORE_NOT_RECORDED };
+typedef void store_recorded_cb(void *arg, int64_t callback_id, enum store_recorded recorded);
 /* Never fails towards the caller: kept in memory (bounded; the oldest attempts without a fate are
- * dropped first, with a warning) while the store is away. */
-void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt);
+ * dropped first, with a warning, and their callback does not run) while the store is away. */
+void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt,
+                                 store_recorded_cb *callback, void *arg);
 /* A fate without an attempt. */
-void store_callback_settle(struct store *store, int64_t callback_id, const char *fate);
+void store_callback_settle(struct store *store, int64_t callback_id, const char *fate,
+                           store_recorded_cb *callback, void *arg);
+
+/* Nothing is sent to this endpoint any more until a person releases it; announced like any change.
+ */
+void store_endpoint_hold(struct store *store, int64_t integrator_id, const char *reason,
+                         store_done_cb *callback, void *arg);
 
 #endif

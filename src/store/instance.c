@@ -31,6 +31,12 @@ static void clock_learn(struct store *store, int64_t server_ms, int64_t before_m
 
 /* --- Heartbeat --- */
 
+/* Counted from before it was asked: PostgreSQL wrote the time later than that. */
+static void alive(struct store *store)
+{
+    store->handlers.alive(store->arg, store->clock_asked_ms + store->options.lease_ms);
+}
+
 static void heartbeat_done(struct operation *operation, enum store_outcome outcome,
                            const PGresult *rows)
 {
@@ -40,6 +46,8 @@ static void heartbeat_done(struct operation *operation, enum store_outcome outco
     clock_learn(store, row_integer(rows, 0, 0), store->clock_asked_ms, clock_monotonic_ms());
     horizon_learn(&store->horizon, row_integer(rows, 0, 1), row_integer(rows, 0, 2),
                   row_integer(rows, 0, 3));
+    alive(store);
+    adoption_look(store);
 }
 
 static void heartbeat_send(void *arg)
@@ -68,6 +76,7 @@ void instance_open(struct store *store, const char *name)
 {
     store->clock_offset_ms = clock_unix_ms() - clock_monotonic_ms();
     horizon_forget(&store->horizon);
+    store->adopted_through = -1;
     store->epoch_take = operation_new(STATEMENT_EPOCH_TAKE, epoch_take_unused, NULL);
     operation_add_text(store->epoch_take, name);
     store->heartbeat = timer_new(store->loop, heartbeat_send, store);
@@ -78,6 +87,7 @@ void instance_done(struct store *store)
 {
     operation_free(&store->epoch_take);
     timer_free(&store->heartbeat);
+    adoption_forget(store);
 }
 
 static void ask(struct store *store, bool end_holder_first)
@@ -108,14 +118,26 @@ static bool is_blocked(const PGresult *result)
     return state && (!strcmp(state, "55P03") || !strcmp(state, "57014"));
 }
 
+static void through_learn(struct store *store, int64_t through)
+{
+    bool dispossessed = store->adopted_through >= 0 && through > store->adopted_through;
+    store->adopted_through = through;
+    if (!dispossessed)
+        return;
+    log_warning("callbacks_taken_over",
+                LOG_TEXT("error", "this process showed no sign of life for longer than a lease"));
+    store->handlers.dispossessed(store->arg);
+}
+
 void instance_result(struct store *store, PGresult *result)
 {
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 4) {
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 5) {
         store->instance_epoch[0] = row_integer(result, 0, 0);
         store->instance_epoch[1] = row_integer(result, 0, 1);
         clock_learn(store, row_integer(result, 0, 2), store->clock_asked_ms, clock_monotonic_ms());
         store->away_ms = row_integer(result, 0, 3);
         store->epoch_taken = true;
+        through_learn(store, row_integer(result, 0, 4));
     } else if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         store->epoch_blocked = is_blocked(result);
         log_warning("store_epoch_not_taken",
@@ -133,6 +155,8 @@ bool instance_synced(struct store *store)
         log_info("store_epoch_taken", LOG_INT("instance", store->instance_epoch[0]),
                  LOG_INT("epoch", store->instance_epoch[1]));
         CRASH_POINT(start_epoch_taken);
+        adoption_forget(store);
+        alive(store);
         return true;
     }
     ask(store, store->epoch_blocked);

@@ -44,7 +44,8 @@ struct store_machine_owned {
     int64_t state_epoch, mark; /* machine_link_state; 0, -1 for a new machine */
     int64_t above[64];
     size_t above_count;
-    int64_t approval_n;         /* highest given out so far; 0: none */
+    int64_t approval_n; /* highest given out so far; 0: none */
+    bool lanes_moved;   /* callbacks of its live purchase were another process's until now */
     char journal[JOURNAL_SIZE]; /* as the machine told last; empty */
 };
 typedef void store_machine_owned_cb(void *arg, enum store_outcome outcome,
@@ -62,7 +63,6 @@ struct store_machine_effects {
     const char *journal;                     /* machine_link_state.journal */
 };
 
-typedef void store_done_cb(void *arg, enum store_outcome outcome);
 /* An event that moves no transaction. CONFLICT: the machine is not ours any more. */
 void store_machine_event_save(struct store *store, const struct store_machine_event *event,
                               int64_t owner_epoch, const struct store_machine_effects *effects,

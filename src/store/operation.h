@@ -54,6 +54,8 @@ struct operation {
         store_key_row_cb *key_row;
         store_grant_row_cb *grant_row;
         store_callback_row_cb *callback_row;
+        store_callback_survey_cb *survey;
+        store_recorded_cb *recorded;
         store_answer_cb *answer;
         store_feed_cb *feed;
         store_events_cb *events;

@@ -36,6 +36,24 @@
 #define FRESH " AND ($37 IS NULL OR $36 <> s.event_epoch OR ($37 > s.mark AND $37 <> ALL (s.above)))"
 #define OWNED_END "  FOR SHARE OF m FOR NO KEY UPDATE OF s),"
 
+/* Of callback_queue q: written or taken by this process and not taken over since, or taken over by it. */
+#define MINE                                                                                       \
+    "(q.owner_instance = $1 AND q.owner_epoch > (SELECT coalesce(max(a.through), 0) FROM lane_adoption a WHERE a.instance_id = $1)" \
+    " OR EXISTS (SELECT FROM lane_adoption a WHERE a.adopted_by = $1 AND a.instance_id = q.owner_instance" \
+    "     AND q.owner_epoch > a.above AND q.owner_epoch <= a.through))"
+/* What is still to be sent of it. The order is that of row_read() in callback.c. */
+#define CALLBACK_ROWS(which, order)                                                                \
+    "SELECT c.callback_id, c.integrator_id, coalesce(c.txn_id, 0), q.lane, c.lane_sequence,"       \
+    "     unix_ms(coalesce(q.expires_at, c.expires_at)), c.kind, c.webhook_id, c.body, q.attempts, c.renames," \
+    "     unix_ms(q.not_before), q.replays > 0"                                                    \
+    " FROM (SELECT * FROM callback_queue q WHERE " which " AND NOT q.parked AND " MINE order ") q" \
+    " JOIN callback c USING (callback_id, created_at) ORDER BY callback_id"
+/* The callbacks of a live purchase's lane follow its machine: one process sends them, in order. */
+#define LANES_OF(machines)                                                                         \
+    "UPDATE callback_queue q SET owner_instance = $1, owner_epoch = $2 FROM " machines ", txn t, txn s" \
+    "   WHERE t.vm_id = m.vm_id AND t.live AND s.vm_id = m.vm_id AND s.session = t.session AND q.txn_id = s.txn_id" \
+    "     AND NOT " MINE
+
 /* What a step entails comes from `moved` (txn_id, version), which has one row if it applies. First what it owes: callbacks, their queue,
  * and a callback taken back. */
 #define CALLS                                                                                      \
@@ -46,9 +64,9 @@
     "     renames, expires_at, body)"                                                              \
     "   SELECT callback_id, now(), $4, txn_id, kind, webhook_id, lane, lane_sequence, renames,"    \
     "     from_unix_ms(expires_ms), body FROM made),"                                              \
-    " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, txn_id, kind, renames)" \
-    "   SELECT callback_id, now(), $1, $4, lane, txn_id, kind, renames FROM made),"                \
-    " cancelled AS (DELETE FROM callback_queue q USING moved WHERE q.callback_id = $51 AND q.owner_instance = $1" \
+    " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, txn_id, kind," \
+    "     renames) SELECT callback_id, now(), $1, $2, $4, lane, txn_id, kind, renames FROM made)," \
+    " cancelled AS (DELETE FROM callback_queue q USING moved WHERE q.callback_id = $51 AND " MINE \
     "     AND q.attempts = 0 AND NOT q.renames RETURNING q.callback_id),"                          \
     " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"  \
     "   SELECT callback_id, 0, now(), $1, 'cancelled' FROM cancelled)"
@@ -184,7 +202,8 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " ON CONFLICT (name) DO UPDATE SET epoch = g.epoch + 1, epoch_at = now(), heartbeat_at = now(),"
         "     backend_pid = excluded.backend_pid, backend_start = excluded.backend_start"
         " RETURNING instance_id, epoch, unix_ms(clock_timestamp()),"
-        "     coalesce((SELECT unix_ms(clock_timestamp()) - unix_ms(heartbeat_at) FROM before), 0)"},
+        "     coalesce((SELECT unix_ms(clock_timestamp()) - unix_ms(heartbeat_at) FROM before), 0),"
+        "     coalesce((SELECT max(a.through) FROM lane_adoption a WHERE a.instance_id = g.instance_id), 0)"},
     [STATEMENT_EPOCH_HOLDER_END] = {"epoch_holder_end", ON_STEPS, false, "iit",
         "SELECT pg_terminate_backend(a.pid) FROM gateway_instance g JOIN pg_stat_activity a ON a.pid = g.backend_pid"
         " WHERE g.name = $3 AND a.backend_start = g.backend_start AND a.pid <> pg_backend_pid()"},
@@ -192,6 +211,24 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "UPDATE gateway_instance SET heartbeat_at = now() WHERE instance_id = $1 AND epoch = $2"
         " RETURNING unix_ms(clock_timestamp()), (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM callback_id_seq),"
         "     pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"},
+    [STATEMENT_PEERS] = {"peers", ON_STEPS, false, "ii",
+        "SELECT instance_id, (extract(epoch FROM heartbeat_at) * 1000000)::bigint, name FROM gateway_instance WHERE instance_id <> $1"},
+    /* $3 peer, $4 its heartbeat as it was seen a lease ago: unchanged, it is taken for dead. Its row is locked first, which
+     * waits for a commit of its own, and the raised epoch shuts out every later one. Its heartbeat is moved, so
+     * that of two who adopt at once only one finds it as it was. Without a new epoch since the last adoption it has written
+     * nothing since. */
+    [STATEMENT_ADOPT] = {"adopt", ON_STEPS, true, "iiii",
+        "WITH dead AS (SELECT g.instance_id, g.epoch FROM gateway_instance g"
+        "   WHERE g.instance_id = $3 AND (extract(epoch FROM g.heartbeat_at) * 1000000)::bigint = $4 FOR UPDATE),"
+        " before AS (SELECT coalesce(max(a.through), 0) AS through FROM lane_adoption a WHERE a.instance_id = $3),"
+        " fresh AS (SELECT dead.* FROM dead, before WHERE dead.epoch > before.through + (before.through > 0)::integer),"
+        " raised AS (UPDATE gateway_instance g SET epoch = g.epoch + 1, heartbeat_at = g.heartbeat_at - interval '1 us' FROM fresh WHERE g.instance_id = fresh.instance_id),"
+        " taken AS (INSERT INTO lane_adoption (instance_id, above, through, adopted_by)"
+        "   SELECT fresh.instance_id, before.through, fresh.epoch, $1 FROM fresh, before RETURNING 1),"
+        " passed AS (UPDATE lane_adoption a SET adopted_by = $1, adopted_at = now() FROM dead"
+        "   WHERE a.adopted_by = dead.instance_id RETURNING 1)"
+        " SELECT 1 FROM dead WHERE EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM passed)"},
+    [STATEMENT_LANES_CLAIM] = {"lanes_claim", ON_STEPS, false, "ii", LANES_OF("machine m") " AND m.owner_instance = $1"},
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
@@ -270,8 +307,9 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     /* The link's state is read under a lock after the machine was taken, so it has what the former owner committed. */
     [STATEMENT_MACHINE_OWN] = {"machine_own", ON_STEPS, true, "iit",
         "WITH taken AS (UPDATE machine m SET owner_instance = $1, owner_epoch = m.owner_epoch + 1 FROM gateway_instance g"
-        "     WHERE m.vm_id = $3 AND m.enabled AND g.instance_id = $1 AND g.epoch = $2 RETURNING m.vm_id, m.owner_epoch)"
-        " SELECT t.owner_epoch, s.event_epoch, s.mark, s.above, s.approval_n, s.journal"
+        "     WHERE m.vm_id = $3 AND m.enabled AND g.instance_id = $1 AND g.epoch = $2 RETURNING m.vm_id, m.owner_epoch),"
+        " lanes AS (" LANES_OF("taken m") " RETURNING 1)"
+        " SELECT t.owner_epoch, s.event_epoch, s.mark, s.above, s.approval_n, s.journal, EXISTS (SELECT FROM lanes)"
         " FROM taken t JOIN machine_link_state s USING (vm_id) FOR UPDATE OF s"},
     /* $3 vm_id, $4 owner epoch, $5 step, $6 name, $7 event epoch, $8 seq, $9 time, $10 raw, $11 problem, $12 state epoch, $13 mark,
      * $14 above, $15 keypad, $16 planogram, $17 firmware, $18 model, $19 currency, $20 scale, $21 decimals,
@@ -317,6 +355,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " UPDATE machine_link_state s SET online = $5, presence_reason = $6, presence_at = now()"
         "   FROM owned WHERE s.vm_id = owned.vm_id RETURNING 1"},
 
+    /* Keys that sign, and behind them the newest v1 key though it is over: an endpoint is never left without one. */
     [STATEMENT_INTEGRATOR_LOAD] = {"integrator_load", ON_STEPS, false, "iii",
         "SELECT i.integrator_id, i.name, i.enabled, e.callback_url, e.callback_ca_file, coalesce(e.allow_http, false),"
         "     array_to_string(e.allow_cidr, ','), e.present_api_key, e.present_user, e.present_password,"
@@ -325,9 +364,12 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "     e.client_cert_file, e.client_key_file, array_to_string(e.public_key_pins, ';'), e.rate_per_second,"
         "     coalesce(e.v1a_only, false), e.held_at IS NOT NULL"
         " FROM integrator i LEFT JOIN integrator_endpoint e USING (integrator_id), LATERAL ("
-        "     SELECT array_agg(k.secret ORDER BY k.created_at DESC, k.signing_key_id DESC) AS secrets,"
-        "         array_agg(unix_ms(k.retired_at) ORDER BY k.created_at DESC, k.signing_key_id DESC) AS ends"
-        "     FROM integrator_signing_key k WHERE k.integrator_id = i.integrator_id AND (k.retired_at IS NULL OR k.retired_at > now())) s"
+        "     SELECT array_agg(k.secret ORDER BY k.over, k.created_at DESC, k.signing_key_id DESC) AS secrets,"
+        "         array_agg(unix_ms(k.retired_at) ORDER BY k.over, k.created_at DESC, k.signing_key_id DESC) AS ends"
+        "     FROM (SELECT *, coalesce(retired_at <= now(), false) AS over, row_number() OVER ("
+        "             ORDER BY public_key IS NOT NULL, created_at DESC, signing_key_id DESC) AS rank"
+        "         FROM integrator_signing_key n WHERE n.integrator_id = i.integrator_id) k"
+        "     WHERE NOT k.over OR k.rank = 1) s"
         " WHERE $3 = 0 OR i.integrator_id = $3 ORDER BY i.integrator_id"},
     [STATEMENT_KEY_LOAD] = {"key_load", ON_STEPS, false, "ii",
         "SELECT k.key_id, k.integrator_id, k.kind, k.user_name, k.digest FROM integrator_key k"
@@ -347,18 +389,26 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " RETURNING (path, body_sha256, status, body) = ($5, $6, $7::integer, $8),"
         "     integrator_id, key, path, body_sha256, status, body"},
 
-    [STATEMENT_CALLBACK_LOAD] = {"callback_load", ON_STEPS, false, "iiii",
-        "SELECT c.callback_id, c.integrator_id, coalesce(c.txn_id, 0), c.lane, c.lane_sequence, unix_ms(c.expires_at), c.kind,"
-        "     c.webhook_id, c.body, q.attempts, c.renames"
-        " FROM (SELECT * FROM callback_queue WHERE owner_instance = $1 AND NOT parked AND callback_id > $3"
-        "       ORDER BY callback_id LIMIT $4) q JOIN callback c USING (callback_id, created_at)"
-        " ORDER BY c.lane, c.lane_sequence, c.callback_id"},
+    /* $3 integrator, $4 after, $5 at most */
+    [STATEMENT_CALLBACK_PAGE] = {"callback_page", ON_STEPS, false, "iiiii",
+        CALLBACK_ROWS("q.integrator_id = $3 AND q.callback_id > $4 AND q.replays = 0", " ORDER BY q.callback_id LIMIT $5")},
+    [STATEMENT_CALLBACK_LOOK] = {"callback_look", ON_STEPS, false, "iii", CALLBACK_ROWS("q.callback_id = $3", "")},
+    /* $3 after, $4 at most */
+    [STATEMENT_CALLBACK_REPLAYS] = {"callback_replays", ON_STEPS, false, "iiii",
+        CALLBACK_ROWS("q.replays > 0 AND q.not_before < now() + interval '60 s' AND q.callback_id > $3",
+                      " ORDER BY q.callback_id LIMIT $4")},
+    [STATEMENT_CALLBACK_SURVEY] = {"callback_survey", ON_STEPS, false, "ii",
+        "SELECT q.integrator_id, max(q.lane) FROM callback_queue q WHERE NOT q.parked AND q.replays = 0 AND " MINE " GROUP BY 1"},
+    [STATEMENT_ENDPOINT_HOLD] = {"endpoint_hold", ON_STEPS, false, "iiit",
+        "WITH held AS (UPDATE integrator_endpoint SET held_at = now(), held_by = 'vendgate', held_reason = $4"
+        "   WHERE integrator_id = $3 AND held_at IS NULL RETURNING integrator_id)"
+        " INSERT INTO callback_act (act, integrator_id, operator, reason) SELECT 'hold', integrator_id, 'vendgate', $4 FROM held"},
     /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
      * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. A refused /txn/vend waits for a person. Who does not own
      * the callback any more has made an attempt, but decides nothing. */
     [STATEMENT_CALLBACK_ATTEMPT] = {"callback_attempt", ON_OUTCOMES, false, "iiiiiiiiiititttt",
         "WITH mine AS (SELECT callback_id, $16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend' AS stays"
-        "   FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 FOR UPDATE),"
+        "   FROM callback_queue q WHERE callback_id = $3 AND " MINE " FOR UPDATE),"
         " attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
         "     first_byte_us, total_us, remote, http_status, result, error, answer, fate)"
         "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15,"
@@ -373,7 +423,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "     WHERE callback_id = $3 AND number = $4 AND started_at = from_unix_ms($5) AND fate = $16)"},
     /* $3 callback, $4 now, $5 fate */
     [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
-        "WITH mine AS (SELECT callback_id FROM callback_queue WHERE callback_id = $3 AND owner_instance = $1 FOR UPDATE),"
+        "WITH mine AS (SELECT callback_id FROM callback_queue q WHERE callback_id = $3 AND " MINE " FOR UPDATE),"
         " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
         "   SELECT callback_id, 0, from_unix_ms($4), $1, $5 FROM mine ON CONFLICT DO NOTHING),"
         " kept AS (UPDATE callback_queue q SET parked = true, parked_at = now(), acknowledged_at = NULL, acknowledged_by = NULL"
@@ -393,8 +443,8 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " stored AS (INSERT INTO callback (callback_id, created_at, integrator_id, kind, webhook_id, lane, lane_sequence,"
         "     expires_at, body)"
         "   SELECT callback_id, now(), integrator_id, $4, webhook_id, 0, 0, now() + interval '72 h', $5 FROM made),"
-        " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, integrator_id, lane, kind, renames)"
-        "   SELECT callback_id, now(), $1, integrator_id, 0, $4, false FROM made)"
+        " queued AS (INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane, kind,"
+        "     renames) SELECT callback_id, now(), $1, $2, integrator_id, 0, $4, false FROM made)"
         " SELECT callback_id, integrator_id, unix_ms(now() + interval '72 h'), webhook_id FROM made ORDER BY callback_id"},
     /* $3 integrator, $4 after, $5 horizon, $6 at most. 5,000 callbacks and 128 KiB of bodies are the most that one call costs. */
     [STATEMENT_EVENT_LIST] = {"event_list", ON_STEPS, false, "iiiiii",

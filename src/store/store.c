@@ -250,6 +250,11 @@ int store_open(uv_loop_t *loop, const struct store_options *options,
     assert(options->batch_max >= 1 && options->batch_max <= 1024 && options->queue_max >= 1);
     assert(options->statement_timeout_ms > 0 && options->connect_timeout_ms > 0 &&
            options->heartbeat_ms > 0);
+    if (options->lease_ms < 3 * options->heartbeat_ms) {
+        snprintf(ret_error, STORE_ERROR_SIZE,
+                 "the lease must be at least three heartbeats: raise store.lease");
+        return -EINVAL;
+    }
     if (!is_instance_name(options->instance)) {
         snprintf(ret_error, STORE_ERROR_SIZE,
                  "the instance name must be 1 to 64 of A-Z a-z 0-9 . _ -");

@@ -39,6 +39,8 @@ enum store_outcome {
     STORE_UNAVAILABLE,
 };
 
+typedef void store_done_cb(void *arg, enum store_outcome outcome);
+
 struct store_options {
     const char *conninfo; /* libpq connection string; hosts are resolved off the loop */
     const char *password; /* NULL: as conninfo says; wiped by the caller */
@@ -49,6 +51,8 @@ struct store_options {
                                      silent server */
     int64_t connect_timeout_ms;
     int64_t heartbeat_ms; /* gateway_instance.heartbeat_at is renewed this often; 2 s */
+    int64_t lease_ms; /* a process without a heartbeat for so long is taken for dead; at least three
+                         heartbeats; 15 s */
 };
 
 struct store_handlers {
@@ -61,6 +65,13 @@ struct store_handlers {
     /* Something was changed by a tool: `what` is a table family ("integrator", "machine", "grant",
      * ...), `key` the row; both empty: the LISTEN connection was new, reread everything. */
     void (*changed)(void *arg, const char *what, const char *key);
+    /* This process has shown that it lives: nobody takes its callbacks over before `until_ms`
+     * (monotonic). */
+    void (*alive)(void *arg, int64_t until_ms);
+    /* It was taken for dead, and another process has its callbacks; before ready(). */
+    void (*dispossessed)(void *arg);
+    /* Another process was taken for dead; its callbacks are ours now. */
+    void (*adopted)(void *arg);
 };
 
 /* Connects in the background and keeps reconnecting (backoff with jitter, at most 250 ms). 0, or a

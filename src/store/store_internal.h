@@ -40,6 +40,8 @@ struct store {
     int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
     struct timer *heartbeat, *ping;
     struct horizon horizon;
+    int64_t adopted_through; /* our epochs up to this one were taken over; -1: not known yet */
+    struct peer *peers;      /* adoption.c: the other processes */
 
     bool ready, closing, overdue;
     struct timer *close_deadline;
@@ -59,6 +61,11 @@ void instance_take(struct store *store);
 void instance_result(struct store *store, PGresult *result);
 /* True: the epoch is ours. */
 bool instance_synced(struct store *store);
+
+/* adoption.c: other processes whose heartbeat has stopped. */
+void adoption_look(struct store *store);
+/* Connected anew: what was seen before counts for nothing. */
+void adoption_forget(struct store *store);
 
 /* event.c */
 void horizon_forget(struct horizon *horizon);

@@ -21,7 +21,7 @@ def line(database):
 @pytest.fixture(scope="module")
 def gateway_settings(line):
     # No heartbeat may be on its way when answers are held back: what a test asks for would wait behind it.
-    return {"store.url": line.url, "timers.query_every": "1s", "store.heartbeat": "60s"}
+    return {"store.url": line.url, "timers.query_every": "1s", "store.heartbeat": "60s", "store.lease": "3min"}
 
 
 @pytest.fixture(autouse=True)

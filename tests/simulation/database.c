@@ -149,13 +149,30 @@ static void live_load(struct database *database, struct operation *operation)
     operation->outcome = STORE_APPLIED;
 }
 
+/* For a page: `number` is where it begins, `owner_epoch` the integrator. */
+static bool callback_wanted(const struct operation *operation, const struct callback_row *callback)
+{
+    if (!callback->queued || callback->parked)
+        return false;
+    switch (operation->kind) {
+    case OPERATION_CALLBACK_PAGE:
+        return callback->integrator_id == operation->owner_epoch &&
+               callback->id > operation->number;
+    case OPERATION_CALLBACK_LOOK:
+        return callback->id == operation->number;
+    case OPERATION_CALLBACK_REPLAYS:
+        return false; /* nobody orders any */
+    default:
+        return true;
+    }
+}
+
 static void callbacks_load(struct database *database, struct operation *operation)
 {
     operation->ids = memory_zero((size_t)operation->limit, sizeof operation->ids[0]);
     for (size_t i = 0; i < database->callback_count; i++) {
         const struct callback_row *callback = &database->callbacks[i];
-        if (callback->queued && !callback->parked && callback->id > operation->number &&
-            operation->id_count < (size_t)operation->limit)
+        if (callback_wanted(operation, callback) && operation->id_count < (size_t)operation->limit)
             operation->ids[operation->id_count++] = callback->id;
     }
     operation->outcome = STORE_APPLIED;
@@ -294,9 +311,17 @@ void database_run(struct database *database, struct operation *operation)
     case OPERATION_OWN:
         own(database, operation);
         break;
-    case OPERATION_CALLBACK_LOAD:
+    case OPERATION_CALLBACK_SURVEY:
+        operation->limit = (int64_t)database->callback_count + 1;
         callbacks_load(database, operation);
         break;
+    case OPERATION_CALLBACK_PAGE:
+    case OPERATION_CALLBACK_LOOK:
+    case OPERATION_CALLBACK_REPLAYS:
+        callbacks_load(database, operation);
+        break;
+    case OPERATION_CALLBACK_CLAIM:
+    case OPERATION_ENDPOINT_HOLD:
     case OPERATION_MACHINE_LOAD:
     case OPERATION_PEOPLE_LOAD:
         operation->outcome = STORE_APPLIED;

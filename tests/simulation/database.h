@@ -115,7 +115,12 @@ enum operation_kind {
     OPERATION_JOURNAL_SAVE,
     OPERATION_PRESENCE_SAVE,
     OPERATION_OWN,
-    OPERATION_CALLBACK_LOAD,
+    OPERATION_CALLBACK_PAGE,
+    OPERATION_CALLBACK_LOOK,
+    OPERATION_CALLBACK_REPLAYS,
+    OPERATION_CALLBACK_SURVEY,
+    OPERATION_CALLBACK_CLAIM,
+    OPERATION_ENDPOINT_HOLD,
     OPERATION_MACHINE_LOAD,
     OPERATION_PEOPLE_LOAD,
     OPERATION_ATTEMPT, /* from here on: over the connection for outcomes */
@@ -143,6 +148,8 @@ struct operation {
         store_machine_owned_cb *owned;
         store_done_cb *done;
         store_callback_row_cb *callback_row;
+        store_callback_survey_cb *survey;
+        store_recorded_cb *recorded;
         void (*people)(void *arg, enum store_outcome outcome);
     } callback;
     void *arg;

@@ -37,23 +37,9 @@ static void answer_rows(struct operation *operation)
     operation->callback.txn_row(operation->arg, operation->outcome, NULL);
 }
 
-static int lane_order(const void *left, const void *right, void *database)
-{
-    const struct callback_row *a = database_callback(database, *(const int64_t *)left);
-    const struct callback_row *b = database_callback(database, *(const int64_t *)right);
-    if (a->lane != b->lane)
-        return a->lane < b->lane ? -1 : 1;
-    if (a->lane_sequence != b->lane_sequence)
-        return a->lane_sequence < b->lane_sequence ? -1 : 1;
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
 static void answer_callbacks(struct store *store, struct operation *operation)
 {
     struct database *database = &world_of(store)->database;
-    if (operation->id_count > 0)
-        qsort_r(operation->ids, operation->id_count, sizeof operation->ids[0], lane_order,
-                database);
     for (size_t i = 0; i < operation->id_count; i++) {
         const struct callback_row *callback = database_callback(database, operation->ids[i]);
         operation->callback.callback_row(
@@ -72,6 +58,18 @@ static void answer_callbacks(struct store *store, struct operation *operation)
                                          .renames = callback->renames});
     }
     operation->callback.callback_row(operation->arg, operation->outcome, NULL);
+}
+
+/* Ids are given by integrator: each time the highest lane so far, which is as good. */
+static void answer_survey(struct store *store, struct operation *operation)
+{
+    struct database *database = &world_of(store)->database;
+    for (size_t i = 0; i < operation->id_count; i++) {
+        const struct callback_row *callback = database_callback(database, operation->ids[i]);
+        operation->callback.survey(operation->arg, operation->outcome, callback->integrator_id,
+                                   callback->lane);
+    }
+    operation->callback.survey(operation->arg, operation->outcome, 0, 0);
 }
 
 static void machine_tell(const struct machine_row *machine, struct operation *operation)
@@ -126,12 +124,19 @@ static void operation_answer(struct store *store, struct operation *operation)
     case OPERATION_EVENT_COMPARE:
     case OPERATION_JOURNAL_SAVE:
     case OPERATION_PRESENCE_SAVE:
+    case OPERATION_CALLBACK_CLAIM:
+    case OPERATION_ENDPOINT_HOLD:
         operation->callback.done(operation->arg, operation->outcome);
         break;
     case OPERATION_OWN:
         operation->callback.owned(operation->arg, operation->outcome, &operation->owned);
         break;
-    case OPERATION_CALLBACK_LOAD:
+    case OPERATION_CALLBACK_SURVEY:
+        answer_survey(store, operation);
+        break;
+    case OPERATION_CALLBACK_PAGE:
+    case OPERATION_CALLBACK_LOOK:
+    case OPERATION_CALLBACK_REPLAYS:
         answer_callbacks(store, operation);
         break;
     case OPERATION_MACHINE_LOAD:
@@ -142,6 +147,9 @@ static void operation_answer(struct store *store, struct operation *operation)
         break;
     case OPERATION_ATTEMPT:
     case OPERATION_SETTLE:
+        operation->callback.recorded(operation->arg, operation->number,
+                                     operation->outcome == STORE_APPLIED ? STORE_RECORDED
+                                                                         : STORE_NOT_RECORDED);
         break;
     }
     operation_free(operation);

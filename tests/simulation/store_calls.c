@@ -256,17 +256,65 @@ void store_machine_presence_save(struct store *store, const char *vm_id, int64_t
 
 /* --- callbacks --- */
 
-void store_callback_load(struct store *store, int64_t after, int64_t limit,
-                         store_callback_row_cb *callback, void *arg)
+static void rows_ask(struct store *store, struct operation *operation,
+                     store_callback_row_cb *callback)
 {
-    struct operation *operation = operation_new(OPERATION_CALLBACK_LOAD, arg);
     operation->callback.callback_row = callback;
-    operation->number = after;
-    operation->limit = limit;
     queue(store, operation);
 }
 
-static void outcome_queue(struct store *store, enum operation_kind kind, int64_t callback_id,
+void store_callback_page(struct store *store, int64_t integrator_id, int64_t after, int64_t limit,
+                         store_callback_row_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(OPERATION_CALLBACK_PAGE, arg);
+    operation->owner_epoch = integrator_id;
+    operation->number = after;
+    operation->limit = limit;
+    rows_ask(store, operation, callback);
+}
+
+void store_callback_look(struct store *store, int64_t callback_id, store_callback_row_cb *callback,
+                         void *arg)
+{
+    struct operation *operation = operation_new(OPERATION_CALLBACK_LOOK, arg);
+    operation->number = callback_id;
+    operation->limit = 1;
+    rows_ask(store, operation, callback);
+}
+
+void store_callback_replays(struct store *store, int64_t after, int64_t limit,
+                            store_callback_row_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(OPERATION_CALLBACK_REPLAYS, arg);
+    operation->number = after;
+    operation->limit = limit;
+    rows_ask(store, operation, callback);
+}
+
+void store_callback_survey(struct store *store, store_callback_survey_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(OPERATION_CALLBACK_SURVEY, arg);
+    operation->callback.survey = callback;
+    queue(store, operation);
+}
+
+void store_callback_claim(struct store *store, store_done_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(OPERATION_CALLBACK_CLAIM, arg);
+    operation->callback.done = callback;
+    queue(store, operation);
+}
+
+void store_endpoint_hold(struct store *store, int64_t integrator_id, const char *reason UNUSED,
+                         store_done_cb *callback, void *arg)
+{
+    struct operation *operation = operation_new(OPERATION_ENDPOINT_HOLD, arg);
+    operation->number = integrator_id;
+    operation->callback.done = callback;
+    queue(store, operation);
+}
+
+static void outcome_queue(struct store *store, struct operation *operation, int64_t callback_id,
                           int number, const char *fate_name)
 {
     struct gateway *gateway = store->gateway;
@@ -274,7 +322,6 @@ static void outcome_queue(struct store *store, enum operation_kind kind, int64_t
     if (!callback)
         promise_broken("every callback sent equals a committed row", "callback %lld is unknown",
                        (long long)callback_id);
-    struct operation *operation = operation_new(kind, NULL);
     operation->number = callback_id;
     operation->limit = number;
     for (int fate = CALLBACK_PENDING; fate <= CALLBACK_IMPLIED; fate++)
@@ -290,14 +337,25 @@ static void outcome_queue(struct store *store, enum operation_kind kind, int64_t
         DL_APPEND(store->outcomes, operation);
 }
 
-void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt)
+static struct operation *outcome_new(enum operation_kind kind, store_recorded_cb *callback,
+                                     void *arg)
 {
-    outcome_queue(store, OPERATION_ATTEMPT, attempt->callback_id, attempt->number, attempt->fate);
+    struct operation *operation = operation_new(kind, arg);
+    operation->callback.recorded = callback;
+    return operation;
 }
 
-void store_callback_settle(struct store *store, int64_t callback_id, const char *fate)
+void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt,
+                                 store_recorded_cb *callback, void *arg)
 {
-    outcome_queue(store, OPERATION_SETTLE, callback_id, 0, fate);
+    outcome_queue(store, outcome_new(OPERATION_ATTEMPT, callback, arg), attempt->callback_id,
+                  attempt->number, attempt->fate);
+}
+
+void store_callback_settle(struct store *store, int64_t callback_id, const char *fate,
+                           store_recorded_cb *callback, void *arg)
+{
+    outcome_queue(store, outcome_new(OPERATION_SETTLE, callback, arg), callback_id, 0, fate);
 }
 
 void store_sim_people(struct store *store, void (*loaded)(void *arg, enum store_outcome outcome),

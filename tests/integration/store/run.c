@@ -35,6 +35,7 @@ int main(void)
     suite_add_tcase(suite, outcomes_tests());
     suite_add_tcase(suite, data_tests());
     suite_add_tcase(suite, feed_tests());
+    suite_add_tcase(suite, adoption_tests());
     suite_add_tcase(suite, batch_tests());
     suite_add_tcase(suite, loss_tests());
     suite_add_tcase(suite, hanging_tests());

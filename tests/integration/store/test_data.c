@@ -267,7 +267,7 @@ static int load_callbacks(int64_t after)
 {
     callback_count = 0;
     world.waiting++;
-    store_callback_load(world.store, after, 10, keep_callback, &world);
+    store_callback_page(world.store, world.integrator_id, after, 10, keep_callback, &world);
     world_wait(&world);
     return callback_count;
 }
@@ -325,11 +325,11 @@ START_TEST(callbacks_are_owed_until_their_fate_is_known)
     int64_t first = callback_ids[0], second = callback_ids[1];
     ck_assert_int_eq(load_callbacks(first), 1);
     struct store_callback_attempt tried = attempt_of(first, 1, "pending");
-    store_callback_attempt_save(world.store, &tried);
+    store_callback_attempt_save(world.store, &tried, count_recorded, &world);
     tried = attempt_of(first, 2, "delivered");
-    store_callback_attempt_save(world.store, &tried);
+    store_callback_attempt_save(world.store, &tried, count_recorded, &world);
     tried = attempt_of(second, 1, "pending");
-    store_callback_attempt_save(world.store, &tried);
+    store_callback_attempt_save(world.store, &tried, count_recorded, &world);
     world_until(&world, outcomes_are_written);
     ck_assert_int_eq(load_callbacks(0), 1);
     ck_assert_int_eq(callback_ids[0], second);
@@ -346,8 +346,8 @@ START_TEST(a_parked_callback_stays_but_is_not_loaded)
 {
     owe_two();
     ck_assert_int_eq(load_callbacks(0), 2);
-    store_callback_settle(world.store, callback_ids[0], "implied");
-    store_callback_settle(world.store, callback_ids[1], "parked");
+    store_callback_settle(world.store, callback_ids[0], "implied", count_recorded, &world);
+    store_callback_settle(world.store, callback_ids[1], "parked", count_recorded, &world);
     world_until(&world, outcomes_are_written);
     ck_assert_int_eq(load_callbacks(0), 0);
     ck_assert_int_eq(admin(&world,
@@ -369,7 +369,7 @@ START_TEST(outcomes_wait_while_the_database_is_away)
           "'vendgated %s'",
           world.instance);
     struct store_callback_attempt tried = attempt_of(callback_ids[0], 1, "delivered");
-    store_callback_attempt_save(world.store, &tried);
+    store_callback_attempt_save(world.store, &tried, count_recorded, &world);
     world_until(&world, outcomes_are_written);
     world_until(&world, is_ready);
     ck_assert_int_eq(admin(&world, "SELECT count(*) FROM callback_attempt WHERE callback_id = %ld",
@@ -392,8 +392,8 @@ static void keep_integrator(void *arg, enum store_outcome outcome,
     }
     integrators++;
     for (int i = 0; i < 2; i++)
-        snprintf(signing[i], sizeof(signing[i]), "%s", row->signing_keys[i]);
-    ck_assert_ptr_null(row->signing_keys[2]);
+        snprintf(signing[i], sizeof(signing[i]), "%s", row->signing_keys[i].secret);
+    ck_assert_int_gt(row->signing_keys[2].until_ms, 0); /* is over, and comes last */
     ck_assert_str_eq(row->callback_url, "https://localhost/x");
     ck_assert_str_eq(row->doubt_policy, "refund");
 }

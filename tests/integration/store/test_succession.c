@@ -124,13 +124,13 @@ START_TEST(a_takeover_is_unconfirmed_until_the_integrator_has_heard_of_it)
                                              .number = 1,
                                              .started_ms = store_now_ms(world.store),
                                              .fate = "pending"};
-    store_callback_attempt_save(world.store, &attempt);
+    store_callback_attempt_save(world.store, &attempt, count_recorded, &world);
     world_until(&world, outcomes_are_written);
     load_live(old.vm_id);
     ck_assert(kept_unconfirmed);
     attempt.number = 2;
     attempt.fate = "delivered";
-    store_callback_attempt_save(world.store, &attempt);
+    store_callback_attempt_save(world.store, &attempt, count_recorded, &world);
     world_until(&world, outcomes_are_written);
     load_live(old.vm_id);
     ck_assert(!kept_unconfirmed);

@@ -28,6 +28,21 @@ static void on_changed(void *arg, const char *what, const char *key)
     snprintf(world->changed, sizeof(world->changed), "%s %s", what, key);
 }
 
+static void on_alive(void *arg, int64_t until_ms)
+{
+    ((struct world *)arg)->alive_until_ms = until_ms;
+}
+
+static void on_dispossessed(void *arg)
+{
+    ((struct world *)arg)->dispossessions++;
+}
+
+static void on_adopted(void *arg)
+{
+    ((struct world *)arg)->adoptions++;
+}
+
 bool is_ready(const struct world *world)
 {
     return store_ready(world->store);
@@ -74,7 +89,8 @@ static const char *database_url(void)
 
 static void store_start(struct world *world)
 {
-    static const struct store_handlers HANDLERS = {on_ready, on_lost, on_changed};
+    static const struct store_handlers HANDLERS = {on_ready, on_lost,         on_changed,
+                                                   on_alive, on_dispossessed, on_adopted};
     const struct store_options options = {
         .conninfo = database_url(),
         .instance = world->instance,
@@ -82,7 +98,8 @@ static void store_start(struct world *world)
         .queue_max = 20000,
         .statement_timeout_ms = 10000,
         .connect_timeout_ms = 5000,
-        .heartbeat_ms = 60000,
+        .heartbeat_ms = world->heartbeat_ms,
+        .lease_ms = 3 * world->heartbeat_ms,
     };
     char error[STORE_ERROR_SIZE];
     world->metrics = metrics_new();
@@ -92,24 +109,38 @@ static void store_start(struct world *world)
     world_until(world, is_ready);
 }
 
-void world_open(struct world *world, struct world *shared)
+static void world_begin(struct world *world)
 {
-    *world = (struct world){.loop = shared ? shared->loop : memory_zero(1, sizeof(uv_loop_t)),
-                            .own_loop = !shared};
-    if (!shared)
-        uv_loop_init(world->loop);
     world->admin = PQconnectdb(database_url());
     ck_assert_msg(PQstatus(world->admin) == CONNECTION_OK, "%s", PQerrorMessage(world->admin));
-    if (shared)
-        snprintf(world->instance, sizeof(world->instance), "%s", shared->instance);
-    else
-        random_hex(world->instance, 6);
     world->integrator_id =
         admin(world,
               "INSERT INTO integrator (name) VALUES ('%s') ON CONFLICT (name) DO UPDATE SET name ="
               " excluded.name RETURNING integrator_id",
               world->instance);
     store_start(world);
+}
+
+void world_open(struct world *world, struct world *shared)
+{
+    *world = (struct world){.loop = shared ? shared->loop : memory_zero(1, sizeof(uv_loop_t)),
+                            .own_loop = !shared,
+                            .heartbeat_ms = 60000};
+    if (!shared)
+        uv_loop_init(world->loop);
+    if (shared)
+        snprintf(world->instance, sizeof(world->instance), "%s", shared->instance);
+    else
+        random_hex(world->instance, 6);
+    world_begin(world);
+}
+
+void world_open_as(struct world *world, const struct world *beside, const char *instance,
+                   int64_t heartbeat_ms)
+{
+    *world = (struct world){.loop = beside->loop, .heartbeat_ms = heartbeat_ms};
+    snprintf(world->instance, sizeof(world->instance), "%s", instance);
+    world_begin(world);
 }
 
 static void on_closed(void *arg)
@@ -216,6 +247,12 @@ struct store_txn_step next_step(struct txn_record *txn, enum txn_state state, en
     txn->state = state;
     txn->version++;
     return step;
+}
+
+void count_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+{
+    (void)callback_id;
+    ((struct world *)arg)->recorded[recorded]++;
 }
 
 void count_done(void *arg, enum store_outcome outcome)

@@ -28,7 +28,11 @@ struct world {
     char instance[40];
     int64_t integrator_id;
     int readies, losses;
-    char changed[64]; /* "what key" of the last news */
+    int64_t heartbeat_ms; /* set before world_open_as(): of its store, whose lease is three */
+    int64_t alive_until_ms;
+    int adoptions, dispossessions;
+    int recorded[STORE_NOT_RECORDED + 1]; /* of count_recorded() */
+    char changed[64];                     /* "what key" of the last news */
     bool closed;
     int outcomes[5];                /* by enum store_outcome, of count_outcome() and its like */
     struct store_txn_result result; /* of the last step */
@@ -39,6 +43,9 @@ struct world {
 /* With a store that is ready and an integrator. `shared` NULL: on a loop of its own; else on that
  * world's, with its instance name. */
 void world_open(struct world *world, struct world *shared);
+/* On another's loop, with that instance name and heartbeat. */
+void world_open_as(struct world *world, const struct world *beside, const char *instance,
+                   int64_t heartbeat_ms);
 /* Closes the store and frees all. */
 void world_close(struct world *world);
 
@@ -70,6 +77,8 @@ struct store_txn_step next_step(struct txn_record *txn, enum txn_state state, en
  * the world. */
 void count_step(void *arg, enum store_outcome outcome, const struct store_txn_result *result);
 void count_done(void *arg, enum store_outcome outcome);
+/* Counts what became of a callback's outcome in world->recorded. */
+void count_recorded(void *arg, int64_t callback_id, enum store_recorded recorded);
 
 /* Queues the step and waits for it. */
 enum store_outcome begin(struct world *world, struct txn_record *txn);
@@ -102,6 +111,7 @@ TCase *succession_tests(void);
 TCase *outcomes_tests(void);
 TCase *data_tests(void);
 TCase *feed_tests(void);
+TCase *adoption_tests(void);
 TCase *batch_tests(void);
 TCase *loss_tests(void);
 TCase *hanging_tests(void);

@@ -142,6 +142,26 @@ void outbound_endpoint_changed(struct outbound *outbound UNUSED, int64_t integra
     played.endpoints_changed++;
 }
 
+void outbound_recorded(struct outbound *outbound UNUSED, int64_t callback_id)
+{
+    played.recorded = callback_id;
+}
+
+void outbound_forget(struct outbound *outbound UNUSED, int64_t callback_id)
+{
+    played.forgotten = callback_id;
+}
+
+void outbound_forget_all(struct outbound *outbound UNUSED)
+{
+    played.forgotten_all++;
+}
+
+void outbound_lease(struct outbound *outbound UNUSED, int64_t until_ms)
+{
+    played.lease_until_ms = until_ms;
+}
+
 size_t outbound_pending(const struct outbound *outbound UNUSED)
 {
     return played.pending;

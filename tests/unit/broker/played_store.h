@@ -35,6 +35,7 @@ struct question {
     store_txn_row_cb *load;
     store_machine_owned_cb *own;
     store_done_cb *done;
+    store_callback_survey_cb *survey;
     store_callback_row_cb *outbox;
     void *arg;
     struct question *prev, *next;
@@ -72,13 +73,16 @@ static struct {
     struct store_callback_row outbox[4]; /* what the next page of the outbox holds */
     size_t outbox_count, pending;
     int64_t outbox_after, outbox_pad; /* asked for last; rows 1.. that fill the page before */
+    int64_t surveyed_lane;            /* the highest with callbacks, if the outbox has rows */
+    int claims, replays_asked, holds;
     /* What the neighbours were told. */
     int refused, cut, refreshed_machines, refreshed_people, endpoints_changed, presences, spent;
     enum link_refusal refusal;
     enum link_down_reason cut_reason;
     char refreshed_machine[VM_ID_SIZE]; /* empty: all */
     struct store_callback_attempt attempt;
-    int64_t settled_callback;
+    int64_t settled_callback, recorded, forgotten, lease_until_ms;
+    int forgotten_all;
     const char *settled_fate;
 } played;
 
@@ -188,6 +192,13 @@ static UNUSED void answer_outbox(const struct question *question, enum store_out
     question->outbox(question->arg, outcome, NULL);
 }
 
+static UNUSED void answer_survey(const struct question *question, enum store_outcome outcome)
+{
+    if (outcome == STORE_APPLIED && (played.outbox_count > 0 || played.outbox_pad > 0))
+        question->survey(question->arg, outcome, 1, played.surveyed_lane);
+    question->survey(question->arg, outcome, 0, 0);
+}
+
 /* Answers the oldest open question. */
 static UNUSED void answer(enum store_outcome outcome)
 {
@@ -205,6 +216,8 @@ static UNUSED void answer(enum store_outcome outcome)
         answer_load(question, outcome);
     else if (question->own)
         answer_own(question, outcome);
+    else if (question->survey)
+        answer_survey(question, outcome);
     else if (question->done)
         question->done(question->arg, outcome);
     else
@@ -362,23 +375,61 @@ void store_machine_presence_save(struct store *store UNUSED, const char *vm_id U
     DL_APPEND(played.presence_questions, question);
 }
 
-void store_callback_load(struct store *store UNUSED, int64_t after, int64_t limit UNUSED,
-                         store_callback_row_cb *callback, void *arg)
+void store_callback_page(struct store *store UNUSED, int64_t integrator_id UNUSED, int64_t after,
+                         int64_t limit UNUSED, store_callback_row_cb *callback, void *arg)
 {
     played.outbox_after = after;
     ask(arg)->outbox = callback;
 }
 
-void store_callback_attempt_save(struct store *store UNUSED,
-                                 const struct store_callback_attempt *attempt)
+void store_callback_look(struct store *store UNUSED, int64_t callback_id UNUSED,
+                         store_callback_row_cb *callback, void *arg)
 {
-    played.attempt = *attempt;
+    played.outbox_pad = 0;
+    ask(arg)->outbox = callback;
 }
 
-void store_callback_settle(struct store *store UNUSED, int64_t callback_id, const char *fate)
+/* Nobody has ordered any. */
+void store_callback_replays(struct store *store UNUSED, int64_t after UNUSED, int64_t limit UNUSED,
+                            store_callback_row_cb *callback, void *arg)
+{
+    played.replays_asked++;
+    callback(arg, STORE_APPLIED, NULL);
+}
+
+void store_callback_survey(struct store *store UNUSED, store_callback_survey_cb *callback,
+                           void *arg)
+{
+    ask(arg)->survey = callback;
+}
+
+void store_callback_claim(struct store *store UNUSED, store_done_cb *callback, void *arg)
+{
+    played.claims++;
+    callback(arg, STORE_APPLIED);
+}
+
+void store_endpoint_hold(struct store *store UNUSED, int64_t integrator_id UNUSED,
+                         const char *reason UNUSED, store_done_cb *callback, void *arg)
+{
+    played.holds++;
+    callback(arg, STORE_APPLIED);
+}
+
+void store_callback_attempt_save(struct store *store UNUSED,
+                                 const struct store_callback_attempt *attempt,
+                                 store_recorded_cb *callback, void *arg)
+{
+    played.attempt = *attempt;
+    callback(arg, attempt->callback_id, STORE_RECORDED);
+}
+
+void store_callback_settle(struct store *store UNUSED, int64_t callback_id, const char *fate,
+                           store_recorded_cb *callback, void *arg)
 {
     played.settled_callback = callback_id;
     played.settled_fate = fate;
+    callback(arg, callback_id, STORE_NOT_OURS);
 }
 
 #endif

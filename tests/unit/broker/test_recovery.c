@@ -1,5 +1,4 @@
-/* After a start what was under way goes on, before a stop what was not paid is closed; and
- * callbacks that outbound had no room for are neither lost nor left. */
+/* After a start what was under way goes on, before a stop what was not paid is closed. */
 #include "played_calls.h"
 
 /* The store is there, and its answer to the load of the rows is given. */
@@ -9,24 +8,6 @@ static void start(void)
     played.store.ready(played.broker);
     if (played.questions)
         answer(STORE_APPLIED);
-}
-
-static void nothing_lost_of(const char *kind)
-{
-    ck_assert_str_eq(callback_kind_path(played.submitted.kind), kind);
-}
-
-static struct store_callback_row callback_row(int64_t callback_id, const char *kind)
-{
-    return (struct store_callback_row){.callback_id = callback_id,
-                                       .integrator_id = 1,
-                                       .txn_id = 7,
-                                       .lane = 7,
-                                       .lane_sequence = callback_id,
-                                       .kind = kind,
-                                       .webhook_id = "msg_1",
-                                       .body = "{}",
-                                       .body_size = 2};
 }
 
 /* --- a start, before the store is there --- */
@@ -150,138 +131,6 @@ START_TEST(a_doubt_does_not_age_while_the_gateway_is_down)
     start();
     answer_all();
     ck_assert_int_gt(live_of_vm()->txn.deadline_ms - now_ms(), 50000);
-}
-END_TEST
-
-START_TEST(what_is_owed_is_sent_after_a_start_page_by_page)
-{
-    played.outbox_pad = 999;
-    played.outbox[0] = callback_row(5000, "/txn/unlock");
-    played.outbox_count = 1;
-    start();
-    answer(STORE_APPLIED);
-    ck_assert_int_eq(played.callbacks, 1000);
-    nothing_lost_of("/txn/unlock");
-    ck_assert(!broker_ready(played.broker));
-    ck_assert_int_eq(played.outbox_after, 5000); /* the highest, not the last */
-    played.outbox_pad = 0;
-    played.outbox[0] = callback_row(5001, "/txn/vend");
-    answer_all();
-    ck_assert_int_eq(played.callbacks, 1001);
-    nothing_lost_of("/txn/vend");
-    ck_assert(broker_ready(played.broker));
-}
-END_TEST
-
-START_TEST(a_callback_of_a_kind_that_we_do_not_know_stays_where_it_is)
-{
-    played.outbox[0] = callback_row(2, "/txn/newer");
-    played.outbox[1] = callback_row(1, "/txn/vend"); /* by lane, not by id */
-    played.outbox_count = 2;
-    start();
-    answer_all();
-    ck_assert_int_eq(played.callbacks, 1);
-    ck_assert(broker_ready(played.broker));
-    ck_assert_int_eq(played.broker->outbox_after, 2);
-}
-END_TEST
-
-START_TEST(a_start_does_not_wait_for_callbacks_that_outbound_has_no_room_for)
-{
-    played.outbox_pad = 1000;
-    played.submit_error = -ENOBUFS;
-    start();
-    answer_all();
-    ck_assert(broker_ready(played.broker));
-    ck_assert(played.broker->backlog);
-    ck_assert_int_eq(played.broker->outbox_after, 0); /* the page is read again */
-    played.submit_error = 0;
-    played.pending = 1001;
-    callback_settled(CALLBACK_DELIVERED); /* not yet room for a page */
-    ck_assert_ptr_null(played.questions);
-    played.pending = 0;
-    callback_settled(CALLBACK_DELIVERED);
-    ck_assert_ptr_nonnull(played.questions);
-    callback_settled(CALLBACK_DELIVERED); /* being read already */
-    played.outbox_pad = 3;
-    answer(STORE_APPLIED);
-    ck_assert_ptr_null(played.questions);
-    ck_assert_int_eq(played.callbacks, 3);
-    ck_assert(!played.broker->backlog);
-}
-END_TEST
-
-START_TEST(callbacks_that_outbound_has_already_are_no_reason_to_wait)
-{
-    played.outbox_pad = 2;
-    played.submit_error = -EEXIST;
-    start();
-    answer_all();
-    ck_assert(broker_ready(played.broker));
-    ck_assert(!played.broker->backlog);
-}
-END_TEST
-
-/* --- callbacks that found no room --- */
-
-START_TEST(a_callback_that_outbound_has_no_room_for_is_read_from_disk_later)
-{
-    locked("A");
-    played.broker->outbox_after = 5000; /* read so far; ids are given out in no order */
-    played.submit_error = -ENOBUFS;
-    select_item(1, 12, 150);
-    answer_all();
-    ck_assert(played.broker->backlog);
-    ck_assert_int_eq(played.callbacks, 0);
-    played.submit_error = 0;
-    played.outbox[0] = callback_row(1, "/txn/request");
-    played.outbox_count = 1;
-    played.store.ready(played.broker); /* or the store is back */
-    ck_assert_int_eq(played.outbox_after, 0);
-    answer_all();
-    ck_assert_int_eq(played.callbacks, 1);
-    nothing_lost_of("/txn/request");
-}
-END_TEST
-
-START_TEST(a_page_that_cannot_be_read_is_asked_for_again)
-{
-    played.broker->backlog = true;
-    callback_settled(CALLBACK_DELIVERED);
-    answer(STORE_UNAVAILABLE);
-    ck_assert(played.broker->backlog);
-    played.store_is_ready = false;
-    callback_settled(CALLBACK_DELIVERED); /* not while it is away */
-    ck_assert_ptr_null(played.questions);
-    played.store_is_ready = true;
-    callback_settled(CALLBACK_DELIVERED);
-    ck_assert_ptr_nonnull(played.questions);
-}
-END_TEST
-
-START_TEST(a_request_that_is_being_taken_back_is_not_sent_from_disk)
-{
-    locked("A");
-    select_item(1, 12, 150);
-    answer_all();
-    played.cancels = true;
-    struct machine_event back = event_of(MACHINE_EVENT_WITHDRAWN, "withdrawn");
-    back.session = 7;
-    back.request = 1;
-    say(back); /* its commit is under way */
-    struct question *commit = played.questions;
-    DL_DELETE(played.questions, commit);
-    played.broker->backlog = true;
-    callback_settled(CALLBACK_DELIVERED);
-    played.outbox[0] = callback_row(1, "/txn/request");
-    played.outbox[1] = callback_row(2, "/txn/request");
-    played.outbox_count = 2;
-    int callbacks = played.callbacks;
-    answer(STORE_APPLIED);
-    ck_assert_int_eq(played.callbacks, callbacks + 1);
-    ck_assert_int_eq(played.submitted.callback_id, 2);
-    DL_APPEND(played.questions, commit);
-    answer_all();
 }
 END_TEST
 
@@ -432,20 +281,6 @@ static void add_a_start_before_the_store_is_there(Suite *suite)
     tcase_add_test(tests, a_vend_that_was_under_way_is_unknown);
     tcase_add_test(tests, deadlines_of_what_was_paid_wait_for_the_machine_after_a_start);
     tcase_add_test(tests, a_doubt_does_not_age_while_the_gateway_is_down);
-    tcase_add_test(tests, what_is_owed_is_sent_after_a_start_page_by_page);
-    tcase_add_test(tests, a_callback_of_a_kind_that_we_do_not_know_stays_where_it_is);
-    tcase_add_test(tests, a_start_does_not_wait_for_callbacks_that_outbound_has_no_room_for);
-    tcase_add_test(tests, callbacks_that_outbound_has_already_are_no_reason_to_wait);
-    suite_add_tcase(suite, tests);
-}
-
-static void add_callbacks_that_found_no_room(Suite *suite)
-{
-    TCase *tests = tcase_create("callbacks that found no room");
-    tcase_add_checked_fixture(tests, play_begin, play_end);
-    tcase_add_test(tests, a_callback_that_outbound_has_no_room_for_is_read_from_disk_later);
-    tcase_add_test(tests, a_page_that_cannot_be_read_is_asked_for_again);
-    tcase_add_test(tests, a_request_that_is_being_taken_back_is_not_sent_from_disk);
     suite_add_tcase(suite, tests);
 }
 
@@ -475,7 +310,6 @@ int main(void)
 {
     Suite *suite = suite_create("broker/recovery");
     add_a_start_before_the_store_is_there(suite);
-    add_callbacks_that_found_no_room(suite);
     add_a_stop(suite);
     add_what_people_are_shown(suite);
     SRunner *runner = srunner_create(suite);
