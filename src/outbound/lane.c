@@ -80,6 +80,13 @@ struct delivery *lane_find(const struct lane_book *book, int64_t callback_id)
     return delivery;
 }
 
+struct delivery *lane_last(const struct lane_book *book, int64_t lane)
+{
+    struct lane *found;
+    HASH_FIND(hh, book->lanes, &lane, sizeof(lane), found);
+    return found ? found->first->prev : NULL;
+}
+
 bool lane_is_front(const struct delivery *delivery)
 {
     return delivery->lane->first == delivery;

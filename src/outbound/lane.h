@@ -34,6 +34,8 @@ size_t lane_book_count(const struct lane_book *book);
 void lane_add(struct lane_book *book, struct delivery *delivery);
 /* NULL: not in the book. */
 struct delivery *lane_find(const struct lane_book *book, int64_t callback_id);
+/* The youngest of the lane, which is not 0; NULL: it is empty. */
+struct delivery *lane_last(const struct lane_book *book, int64_t lane);
 /* It is its turn. */
 bool lane_is_front(const struct delivery *delivery);
 /* The delivery whose turn it now is; NULL: nothing changed for the others. */

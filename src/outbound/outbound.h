@@ -54,11 +54,11 @@ struct outbound_callback {
     enum callback_kind kind;
     const char *body; /* exact bytes; borrowed for the call */
     size_t body_size;
-    int64_t expires_ms; /* unix ms on PostgreSQL's clock; after it no attempt is made */
-    int attempts;       /* made already, before a restart */
+    int64_t expires_ms;    /* unix ms on PostgreSQL's clock; after it no attempt is made */
+    int attempts;          /* made already, before a restart */
     int64_t not_before_ms; /* same clock; no attempt before it; 0: at once */
-    bool replay;        /* sent again by a person: header webhook-replay, class of feeds, lane 0 */
-    bool renames;       /* /txn/request with new_txn_ref: never cancelled */
+    bool replay;  /* sent again by a person: header webhook-replay, class of feeds, lane 0 */
+    bool renames; /* /txn/request with new_txn_ref: never cancelled */
 };
 
 /* How one attempt ended. */
@@ -114,20 +114,21 @@ struct outbound_journal {
 
 /* Where an integrator wants its callbacks; borrowed until the next turn of the loop. */
 struct outbound_endpoint {
-    const char *base_url; /* "https://host[:port][/path]", the kind's path is appended */
-    const char *ca_file;  /* PEM, instead of the system's; NULL */
-    bool allow_http;      /* plain http:// by explicit permission */
+    const char *base_url;   /* "https://host[:port][/path]", the kind's path is appended */
+    const char *ca_file;    /* PEM, instead of the system's; NULL */
+    bool allow_http;        /* plain http:// by explicit permission */
     const char *allow_cidr; /* networks that are reached though they are not public,
                                "10.0.0.0/8,::1/128"; NULL or empty: none */
     const char *client_cert_file, *client_key_file; /* PEM, what we present in TLS; NULL: nothing */
     const char *public_key_pins; /* "sha256//<base64>;..."; NULL or empty: none */
     int64_t rate_per_second;     /* most attempts a second; 0: no limit */
-    const char *api_key;  /* X-API-Key that we present; NULL: none */
-    const char *user, *password;                 /* Basic that we present; NULL: none */
+    const char *api_key;         /* X-API-Key that we present; NULL: none */
+    const char *user, *password; /* Basic that we present; NULL: none */
     /* "whsec_..." (v1) or "whsk_..." (v1a), newest first; secret NULL ends. */
     struct outbound_key {
         const char *secret;
-        int64_t until_ms; /* PostgreSQL's clock, unix ms: it signs no more from then on; 0: no end */
+        int64_t
+            until_ms; /* PostgreSQL's clock, unix ms: it signs no more from then on; 0: no end */
     } signing_keys[OUTBOUND_KEYS_MAX];
     bool v1a_only; /* it verifies v1a: v1 is left out while a v1a key is live */
 };
@@ -138,7 +139,7 @@ struct outbound_directory {
     bool (*endpoint)(void *arg, int64_t integrator_id, struct outbound_endpoint *ret_endpoint);
 };
 
-struct outbound_handlers {
+struct outbound_handlers { /* all of them */
     /* Exactly once per submitted callback, from the loop, unless outbound_cancel() or _imply() took
      * it. `message` is the integrator's own reason or NULL; borrowed. */
     void (*settled)(void *arg, const struct outbound_callback *callback, enum callback_fate fate,

@@ -73,6 +73,8 @@ static struct retry_plan again(const struct retry_policy *policy, const struct r
         asked_ms = RETRY_AFTER_MAX_MS;
     if (asked_ms > wait_ms)
         wait_ms = asked_ms;
+    if (facts->closed_off_ms > wait_ms)
+        wait_ms = facts->closed_off_ms;
     if (wait_ms >= facts->left_ms)
         return (struct retry_plan){.fate = policy->given_up};
     return (struct retry_plan){.fate = CALLBACK_PENDING, .wait_ms = wait_ms};

@@ -30,6 +30,7 @@ struct retry_facts {
     int attempts;           /* made so far, this one included */
     int permanents;         /* permanent answers so far, this one included */
     int64_t retry_after_ms; /* what the endpoint asked for; below 0: nothing */
+    int64_t closed_off_ms;  /* its endpoint is given nothing before; 0: no such limit */
     int64_t left_ms;        /* until the callback expires; RETRY_NEVER_EXPIRES */
 };
 

@@ -41,6 +41,7 @@ static void outbound_make(struct gateway *gateway)
     const struct outbound_options options = {.connections_max = 64,
                                              .connections_per_endpoint = 4,
                                              .queue_max = 100000,
+                                             .endpoint_waiting_max = 1000,
                                              .user_agent = "simulation"};
     char error[OUTBOUND_ERROR_SIZE];
     int result = outbound_open((uv_loop_t *)gateway, &options, &parts, gateway->metrics,

@@ -21,12 +21,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { RECEIVER_REQUESTS_MAX = 128, RECEIVER_REQUEST_SIZE = 4096, RECEIVER_THREADS_MAX = 128 };
+enum { RECEIVER_REQUESTS_MAX = 256, RECEIVER_REQUEST_SIZE = 4096, RECEIVER_THREADS_MAX = 128 };
 
 struct receiver_step {
     const char *answer; /* whole, with head; NULL: the connection is closed without one */
     int delay_ms;       /* before it */
     bool close;         /* the connection, after it */
+    bool silent;        /* no answer; it waits until the other side hangs up */
+    const char *only;   /* from the request's text: this step is for such requests, and no other */
 };
 
 #define ANSWER(status_, headers_, length_, body_) \
@@ -42,7 +44,8 @@ struct receiver_request {
 
 struct receiver {
     int socket;
-    uint16_t port;
+    bool running;
+    uint16_t port;                     /* stays known when it is stopped */
     SSL_CTX *tls;                      /* NULL: plain */
     const struct receiver_step *steps; /* the last one is for all that follow */
     size_t step_count;
@@ -53,6 +56,7 @@ struct receiver {
     pthread_t threads[RECEIVER_THREADS_MAX];
     int sockets[RECEIVER_THREADS_MAX];
     int connections;
+    int busy, busy_max; /* requests under way at once */
 };
 
 struct receiver_connection {
@@ -115,8 +119,30 @@ static inline struct receiver_step receiver_note(struct receiver_connection *con
         receiver_note_client(connection, receiver->requests[number].client);
         memcpy(receiver->requests[number].text, text, RECEIVER_REQUEST_SIZE);
     }
+    receiver->busy++;
+    if (receiver->busy > receiver->busy_max)
+        receiver->busy_max = receiver->busy;
     pthread_mutex_unlock(&receiver->lock);
+    for (size_t i = 0; i < receiver->step_count; i++) {
+        if (receiver->steps[i].only && strstr(text, receiver->steps[i].only))
+            return receiver->steps[i];
+    }
     return receiver->steps[number < receiver->step_count ? number : receiver->step_count - 1];
+}
+
+static inline void receiver_follow(struct receiver_connection *connection,
+                                   const struct receiver_step *step)
+{
+    char byte;
+    usleep((useconds_t)step->delay_ms * 1000);
+    if (step->silent)
+        (void)receiver_read(connection, &byte, 1);
+    struct receiver *receiver = connection->receiver;
+    pthread_mutex_lock(&receiver->lock);
+    receiver->busy--;
+    pthread_mutex_unlock(&receiver->lock);
+    if (step->answer && !step->silent)
+        receiver_write(connection, step->answer);
 }
 
 static inline void *receiver_serve(void *arg)
@@ -131,9 +157,7 @@ static inline void *receiver_serve(void *arg)
     }
     while (open && receiver_read_request(connection, text)) {
         struct receiver_step step = receiver_note(connection, text);
-        usleep((useconds_t)step.delay_ms * 1000);
-        if (step.answer)
-            receiver_write(connection, step.answer);
+        receiver_follow(connection, &step);
         open = step.answer && !step.close;
     }
     SSL_free(connection->tls);
@@ -192,21 +216,28 @@ static inline SSL_CTX *receiver_certificate(const char *file)
     return tls;
 }
 
-/* `ca_file`: where to write what a client must trust; NULL: plain HTTP. */
+/* `ca_file`: where to write what a client must trust; NULL: plain HTTP. One that was stopped starts
+ * again at its old port. */
 static inline void receiver_start(struct receiver *receiver, const struct receiver_step *steps,
                                   size_t step_count, const char *ca_file)
 {
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to whoever hung up */
-    *receiver = (struct receiver){.steps = steps, .step_count = step_count};
+    *receiver = (struct receiver){.steps = steps, .step_count = step_count, .port = receiver->port};
     pthread_mutex_init(&receiver->lock, NULL);
     receiver->tls = ca_file ? receiver_certificate(ca_file) : NULL;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons(receiver->port)};
     socklen_t size = sizeof(address);
     receiver->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int again = 1;
+    ck_assert_int_eq(setsockopt(receiver->socket, SOL_SOCKET, SO_REUSEADDR, &again, sizeof(again)),
+                     0);
     ck_assert_int_eq(bind(receiver->socket, (struct sockaddr *)&address, size), 0);
     ck_assert_int_eq(listen(receiver->socket, 64), 0);
     ck_assert_int_eq(getsockname(receiver->socket, (struct sockaddr *)&address, &size), 0);
     receiver->port = ntohs(address.sin_port);
+    receiver->running = true;
     ck_assert_int_eq(pthread_create(&receiver->acceptor, NULL, receiver_accept, receiver), 0);
 }
 
@@ -218,8 +249,12 @@ static inline size_t receiver_count(struct receiver *receiver)
     return count;
 }
 
+/* Not running: nothing happens. */
 static inline void receiver_stop(struct receiver *receiver)
 {
+    if (!receiver->running)
+        return;
+    receiver->running = false;
     shutdown(receiver->socket, SHUT_RDWR);
     pthread_join(receiver->acceptor, NULL);
     for (int i = 0; i < receiver->connections; i++) {

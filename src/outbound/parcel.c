@@ -1,0 +1,71 @@
+#include "outbound/parcel.h"
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+struct parcel *parcel_of(struct delivery *delivery)
+{
+    return CONTAINER_OF(delivery, struct parcel, delivery);
+}
+
+struct parcel *parcel_new(struct outbound *outbound, struct target *target,
+                          const struct outbound_callback *callback)
+{
+    struct parcel *parcel = memory_zero(1, sizeof(*parcel));
+    parcel->delivery.callback = *callback;
+    parcel->delivery.callback.body = memory_bytes(callback->body, callback->body_size);
+    parcel->outbound = outbound;
+    parcel->target = target;
+    parcel->stage = STAGE_BEHIND;
+    parcel->class = callback_class_of(callback);
+    parcel->submitted_ns = clock_monotonic_ns();
+    return parcel;
+}
+
+void parcel_free(struct parcel *parcel)
+{
+    assert(!parcel->attempt);
+    timer_free(&parcel->timer);
+    free((char *)parcel->delivery.callback.body);
+    free(parcel);
+}
+
+static int64_t id_of(const struct parcel *parcel)
+{
+    return parcel->delivery.callback.callback_id;
+}
+
+/* The first one that is younger; NULL: none. */
+static struct parcel *successor(struct parcel *first, const struct parcel *parcel)
+{
+    struct parcel *last = first->prev; /* utlist: the first's prev is the last */
+    if (id_of(parcel) > id_of(last))
+        return NULL;
+    struct parcel *at = first;
+    if (id_of(parcel) - id_of(first) < id_of(last) - id_of(parcel)) {
+        while (id_of(at) < id_of(parcel))
+            at = at->next;
+        return at;
+    }
+    for (at = last; at != first && id_of(at->prev) > id_of(parcel);)
+        at = at->prev;
+    return at;
+}
+
+void parcel_enqueue(struct parcel **queue, struct parcel *parcel)
+{
+    struct parcel *after = *queue ? successor(*queue, parcel) : NULL;
+    if (after)
+        DL_PREPEND_ELEM(*queue, after, parcel);
+    else
+        DL_APPEND(*queue, parcel);
+}
+
+void parcel_dequeue(struct parcel **queue, struct parcel *parcel)
+{
+    DL_DELETE(*queue, parcel);
+}
