@@ -18,8 +18,9 @@
 static const struct tool_statement STATEMENTS[] = {
     /* name, url, ca file, allow http, allowed networks, presented key, user, password, signing
      * secret, api key's digest, basic user, basic digest, allow rename, allow multi-vend, strict
-     * codes, doubt policy, id */
-    {"integrator_add", 17,
+     * codes, doubt policy, id, client
+     * certificate, its key, pins, rate */
+    {"integrator_add", 21,
      "WITH i AS (INSERT INTO integrator (integrator_id, name, allow_rename, allow_multi_vend, "
      "strict_codes, doubt_policy)"
      "       OVERRIDING SYSTEM VALUE VALUES ($17::bigint, $1, $13::boolean, $14::boolean, "
@@ -27,8 +28,10 @@ static const struct tool_statement STATEMENTS[] = {
      "       RETURNING integrator_id, name),"
      " e AS (INSERT INTO integrator_endpoint (integrator_id, callback_url, callback_ca_file, "
      "allow_http, allow_cidr,"
-     "           present_api_key, present_user, present_password)"
-     "       SELECT integrator_id, $2, $3, $4::boolean, $5::cidr[], $6, $7, $8 FROM i),"
+     "           present_api_key, present_user, present_password, client_cert_file, "
+     "client_key_file, public_key_pins, rate_per_second)"
+     "       SELECT integrator_id, $2, $3, $4::boolean, $5::cidr[], $6, $7, $8, $18, $19, "
+     "$20::text[], $21::bigint FROM i),"
      " s AS (INSERT INTO integrator_signing_key (integrator_id, secret) SELECT integrator_id, $9 "
      "FROM i),"
      " a AS (INSERT INTO integrator_key (integrator_id, kind, digest) SELECT integrator_id, "
@@ -51,6 +54,7 @@ static const struct tool_statement STATEMENTS[] = {
      "e.callback_ca_file, e.allow_http,"
      "       e.allow_cidr, e.present_api_key IS NOT NULL AS presents_api_key, e.present_user AS "
      "presents_user,"
+     "       e.client_cert_file, e.client_key_file, e.public_key_pins, e.rate_per_second,"
      "       e.held_at, e.held_by, e.held_reason,"
      "       (SELECT coalesce(json_agg(json_build_object('key', k.key_id, 'kind', k.kind, "
      "'user', k.user_name,"
@@ -146,6 +150,23 @@ static const struct tool_statement STATEMENTS[] = {
      "UPDATE integrator_endpoint SET present_password = $3"
      " WHERE integrator_id = $1::bigint AND present_password = $2 RETURNING 1"},
 
+    /* Columns named as the options of `integrator endpoint`, all of them text. */
+    {"endpoint_show", 1,
+     "SELECT e.callback_url AS \"callback-url\", e.callback_ca_file AS \"callback-ca\","
+     "       CASE WHEN e.allow_http THEN 'yes' ELSE 'no' END AS \"allow-http\","
+     "       array_to_string(e.allow_cidr, ',') AS \"allow-cidr\","
+     "       e.client_cert_file AS \"client-cert\", e.client_key_file AS \"client-key\","
+     "       array_to_string(e.public_key_pins, ',') AS pin, e.rate_per_second::text AS rate"
+     "  FROM integrator_endpoint e JOIN integrator i USING (integrator_id) WHERE i.name = $1"},
+    /* name, url, ca file, allow http, allowed networks, client certificate, its key, pins, rate */
+    {"endpoint_set", 9,
+     "UPDATE integrator_endpoint e SET callback_url = $2, callback_ca_file = $3,"
+     "       allow_http = $4::boolean, allow_cidr = $5::cidr[], client_cert_file = $6,"
+     "       client_key_file = $7, public_key_pins = $8::text[], rate_per_second = $9::bigint"
+     "  FROM integrator i WHERE i.integrator_id = e.integrator_id AND i.name = $1"
+     " RETURNING i.integrator_id AS id, i.name, e.callback_url, e.callback_ca_file, e.allow_http,"
+     "       e.allow_cidr, e.client_cert_file, e.client_key_file, e.public_key_pins,"
+     "       e.rate_per_second"},
     {"integrator_enable", 2,
      "UPDATE integrator SET enabled = $2::boolean WHERE name = $1 RETURNING integrator_id AS id, "
      "name, enabled"},

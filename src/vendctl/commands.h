@@ -31,6 +31,9 @@ int signing_set_v1a_only(struct invocation *invocation, const char *yes_or_no);
 int command_secret_init(struct invocation *invocation);
 int command_secret_seal(struct invocation *invocation);
 
+/* endpoint.c */
+int command_integrator_endpoint(struct invocation *invocation);
+
 /* machine.c */
 int command_machine_add(struct invocation *invocation);
 int command_machine_list(struct invocation *invocation);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "people/secret.h"
+#include "vendctl/endpoint.h"
 #include "vendctl/sealing.h"
 #include "vendctl/signing.h"
 
@@ -11,11 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What --allow-private opens. Not link-local addresses: there the clouds keep their machines'
- * metadata. */
-#define PRIVATE_NETWORKS \
-    "{10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7}"
 
 #define API_KEY_BYTES 16
 #define PASSWORD_BYTES 16
@@ -122,18 +118,24 @@ int command_integrator_add(struct invocation *invocation)
         complain("the password cannot be hashed");
         return 1;
     }
+    struct endpoint_settings endpoint _cleanup_(endpoint_settings_done) = {0};
+    int status = endpoint_settings_read(invocation, NULL, &endpoint);
+    if (status != 0)
+        return status;
     struct signing_key signing _cleanup_(signing_key_done);
     struct kept kept _cleanup_(kept_done) = {0};
     signing_key_make(false, &signing);
-    int status = keep_secrets(invocation, present_password, signing.secret, &kept);
+    status = keep_secrets(invocation, present_password, signing.secret, &kept);
     if (status != 0)
         return status;
+    _cleanup_(memory_text_free) char *networks = endpoint_array(endpoint.networks);
+    _cleanup_(memory_text_free) char *pins = endpoint_array(endpoint.pins);
     const char *const parameters[] = {
         name,
-        invocation_option(invocation, "callback-url"),
-        invocation_option(invocation, "callback-ca"),
-        invocation_flag(invocation, "allow-http") ? "t" : "f",
-        invocation_flag(invocation, "allow-private") ? PRIVATE_NETWORKS : "{}",
+        endpoint.url,
+        endpoint.ca_file,
+        endpoint.allow_http ? "t" : "f",
+        networks,
         kept.api_key,
         present_user,
         kept.password,
@@ -146,6 +148,10 @@ int command_integrator_add(struct invocation *invocation)
         invocation_flag(invocation, "strict-codes") ? "t" : "f",
         invocation_option(invocation, "doubt-policy"),
         kept.id,
+        endpoint.cert_file,
+        endpoint.key_file,
+        pins,
+        endpoint.rate,
     };
     json_t *rows =
         invocation_query(invocation, "integrator_add", parameters, ARRAY_SIZE(parameters));
@@ -156,6 +162,9 @@ int command_integrator_add(struct invocation *invocation)
     json_object_set_new(added, "basic_user", json_string(user));
     json_object_set_new(added, "basic_password", json_string(password));
     json_object_set_new(added, "signing_secret", json_string(signing.secret));
+    _cleanup_(memory_text_free) char *later = endpoint_checked_later(&endpoint);
+    if (later)
+        json_object_set_new(added, "checked_later", json_string(later));
     return invocation_finish_object(invocation, rows);
 }
 

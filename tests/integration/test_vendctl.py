@@ -65,7 +65,7 @@ def test_given_credentials_are_taken(ctl, database):
 def test_mistakes_are_told_in_the_users_terms(ctl, acme, vm):
     assert "exists already" in refused(ctl, "integrator", "add", "acme", "--callback-url", "https://a")
     assert "--allow-http" in refused(ctl, "integrator", "add", "b", "--callback-url", "http://a")
-    assert "without user" in refused(ctl, "integrator", "add", "b", "--callback-url", "https://u:p@a")
+    assert "a user or password" in refused(ctl, "integrator", "add", "b", "--callback-url", "https://u:p@a")
     assert "USER:PASSWORD" in refused(ctl, "integrator", "add", "b", "--callback-url", "https://a", "--present-basic", "x",
                                       status=2)
     assert "exists already" in refused(ctl, "machine", "add", vm)

@@ -256,10 +256,9 @@ START_TEST(any_number_of_authorities_is_served_and_those_in_use_keep_their_conne
     struct http_post first = post_of("ca");
     check_answered(&first);
     for (int i = 0; i < CA_FILES; i++) {
-        char name[32], command[256];
+        char name[32];
         snprintf(name, sizeof(name), "ca-%d", i);
-        snprintf(command, sizeof(command), "cp %s %s", file("ca"), file(name));
-        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(symlink(file("ca"), file(name)), 0);
         if (i % 10 == 0)
             check_answered(&first);
         struct http_post other = post_of(name);
