@@ -4,6 +4,7 @@
 #   make check    the tests of the sanitizer build (a private PostgreSQL is started for them)
 #   make lint     the gates; `make lint FULL=1` runs clang-tidy over every file
 #   make demo     scripts/demo
+#   make bench    the measurements, one after the other (bench/README.md); make bench-outbound, make bench-isolation
 #   make install  into $(DESTDIR)$(PREFIX)
 #   BUILD=release (default) | asan | coverage (scripts/coverage)
 
@@ -40,7 +41,8 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/unit/%)
 PREFIX ?= /usr/local
 PYTHON := /usr/bin/python3
 
-.PHONY: all asan unit unit-programs integration integration-programs simulate check lint flags demo install clean
+.PHONY: all asan unit unit-programs integration integration-programs simulate bench bench-programs bench-outbound \
+    bench-isolation check lint flags demo install clean
 all: $(B)/vendgated $(B)/vendctl $(B)/vendsim $(B)/sample_integrator
 
 # The migrations and the audit are built in by the assembler, which tells make nothing of the files that it reads.
@@ -119,6 +121,23 @@ $(SIMULATE): $(SIMULATE_OBJECTS) $(SIMULATE_PARTS)
 # make simulate [EVENTS=N] [SEED=N] [TRACE=1] [COVERAGE=1]
 simulate: $(SIMULATE)
 	$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(if $(TRACE),--trace) $(if $(COVERAGE),--coverage)
+
+# The measurements (bench/README.md): production archives between a source of events and the integrators' servers.
+BENCH := $(foreach p,source sink sender,$(B)/bench/$(p)/$(p))
+bench_objects = $(patsubst %.c,$(B)/%.o,$(wildcard bench/$(1)/*.c bench/lib/*.c))
+$(B)/bench/%.o: CPPFLAGS += -I.
+$(B)/bench/source/source: $(call bench_objects,source) $(call archive,base)
+$(B)/bench/sink/sink: $(call bench_objects,sink) $(call archive,base)
+$(B)/bench/sender/sender: $(call bench_objects,sender) $(foreach f,outbound store txn base,$(call archive,$(f)))
+$(BENCH):
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+bench-programs: $(BENCH) $(B)/vendctl
+
+bench-outbound bench-isolation: bench-%: bench-programs
+	bench/$*
+
+bench: bench-outbound bench-isolation
 
 integration: all integration-programs
 	VENDGATE_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/integration
