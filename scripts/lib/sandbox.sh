@@ -6,6 +6,7 @@
 #   *.log              what each program printed
 #   callbacks-*.jsonl  the callbacks that each sample integrator received
 #   machines.json      what vendsim plays
+# var/demo-master.key  seals the integrators' secrets in the database; kept
 # var/sandbox.json     how to reach all of it (docs/sandbox.md)
 # shellcheck shell=bash
 
@@ -57,6 +58,14 @@ make_certificates() {
     done
 }
 
+# Outside the folder of one run: what it seals in a database that is kept must be readable by the next run.
+make_master_key() {
+    export VENDGATE_MASTER_KEY_FILE=$VAR/demo-master.key
+    if [ ! -e "$VENDGATE_MASTER_KEY_FILE" ]; then
+        vendctl secret init --key "$VENDGATE_MASTER_KEY_FILE"
+    fi
+}
+
 # Each integrator has both kinds of credentials; what vendctl tells of them is kept for var/sandbox.json.
 add_integrators() {
     local i name
@@ -104,10 +113,11 @@ write_sandbox() {
     jq -n --arg api "$(api_url)" --arg admin "unix:$SOCKETS/admin.sock" \
         --arg metrics "http://127.0.0.1:$(private_port)/metrics" --argjson link_port "$(link_port)" \
         --arg ca "$CA/ca.pem" --arg database "$VENDGATE_DATABASE_URL" \
-        --arg spare "$SPARE" --arg folder "$SANDBOX" \
+        --arg spare "$SPARE" --arg folder "$SANDBOX" --arg master "$VENDGATE_MASTER_KEY_FILE" \
         --slurpfile integrators "$SANDBOX/integrators.json" --slurpfile machines "$SANDBOX/machines.json" \
         '{api_url: $api, admin_url: $admin, metrics_url: $metrics,
           machine_link: {host: "localhost", port: $link_port}, ca_file: $ca, database_url: $database,
+          master_key_file: $master,
           integrators: $integrators[0], machines: $machines[0],
           spare_machine: {vm_id: $spare, cert_file: "\($folder)/\($spare).pem", key_file: "\($folder)/\($spare).key"}}' \
         >"$VAR/sandbox.json.new"
@@ -130,6 +140,7 @@ VENDGATE_MACHINES_CLIENT_CA=$CA/ca.pem
 VENDGATE_PRIVATE_ADDRESS=127.0.0.1
 VENDGATE_PRIVATE_PORT=$(private_port)
 VENDGATE_ADMIN_SOCKET=$SOCKETS/admin.sock
+VENDGATE_SECRETS_MASTER_KEY_FILE=$VENDGATE_MASTER_KEY_FILE
 VENDGATE_MACHINES_WELCOME=300s
 VENDGATE_TIMERS_LOCK_ACK=30s
 VENDGATE_TIMERS_SELECTION=300s
