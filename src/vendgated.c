@@ -4,6 +4,7 @@
  * SIGHUP reads the certificates again; SIGTERM and SIGINT drain: no new locks, what was not paid is
  * closed, every step and callback outcome goes to disk, then the process ends. */
 #include "vendgated_config.h"
+#include "vendgated_parked.h"
 
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -49,6 +50,7 @@ struct daemon {
     struct outbound *outbound;
     struct broker *broker;
     struct gateway *gateway;
+    struct parked_alarm *parked_alarm;
     uv_signal_t terminate, interrupt, hangup;
     struct timer *watchdog, *deadline, *answers;
     int64_t watchdog_ms;
@@ -283,6 +285,7 @@ static int parts_build(struct daemon *daemon)
                                  .link = daemon->link,
                                  .outbound = daemon->outbound};
     broker_bind(daemon->broker, &parts);
+    daemon->parked_alarm = parked_alarm_start(&daemon->loop, daemon->store, daemon->metrics);
     return gateway_build(daemon);
 }
 
@@ -307,6 +310,7 @@ static void watchdog_start(struct daemon *daemon)
 static void parts_free(struct daemon *daemon)
 {
     gateway_free(&daemon->gateway);
+    parked_alarm_free(&daemon->parked_alarm);
     broker_free(&daemon->broker);
     machine_link_free(&daemon->link);
     outbound_free(&daemon->outbound);

@@ -71,6 +71,7 @@ ALTER TABLE callback_queue
     ADD CONSTRAINT callback_queue_parked_since CHECK (parked = (parked_at IS NOT NULL)),
     ADD CONSTRAINT callback_queue_replay_has_time CHECK ((replays = 0) = (not_before IS NULL));
 CREATE INDEX callback_queue_integrator ON callback_queue (integrator_id, callback_id);
+CREATE INDEX callback_queue_parked ON callback_queue (parked_at, callback_id) WHERE parked AND acknowledged_at IS NULL;
 CREATE INDEX callback_queue_replays ON callback_queue (not_before, callback_id) WHERE replays > 0 AND NOT parked;
 COMMENT ON COLUMN callback_queue.owner_instance IS 'The process that wrote or took it, and delivers it unless lane_adoption names another; only the owner may take it out.';
 COMMENT ON COLUMN callback_queue.owner_epoch IS 'That process''s epoch when it did.';

@@ -10,6 +10,7 @@
 #include "store/event.h"
 #include "store/feed.h"
 #include "store/machine.h"
+#include "store/parked.h"
 #include "store/people.h"
 #include "store/statements.h"
 #include "store/store.h"
@@ -59,6 +60,7 @@ struct operation {
         store_answer_cb *answer;
         store_feed_cb *feed;
         store_events_cb *events;
+        store_parked_cb *parked;
         struct store *store;
     } callback;
     void *arg;

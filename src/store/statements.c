@@ -465,6 +465,12 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "             (array_agg(a.fate ORDER BY a.started_at DESC, a.number DESC) FILTER (WHERE a.fate <> 'pending'))[1] AS fate"
         "         FROM callback_attempt a WHERE a.callback_id = c.callback_id AND a.started_at >= c.created_at - interval '1 day') h),"
         "     CASE WHEN cut THEN told_id ELSE seen_id END, cut OR seen = 5000 FROM reach"},
+    /* $3 at most */
+    [STATEMENT_PARKED_LIST] = {"parked_list", ON_STEPS, false, "iii",
+        "WITH parked AS (SELECT * FROM callback_queue WHERE parked AND acknowledged_at IS NULL)"
+        " SELECT kind, count(*), 0::bigint, 0::bigint, 0::bigint, 0::bigint FROM parked GROUP BY kind UNION ALL"
+        " (SELECT kind, 0, callback_id, integrator_id, coalesce(txn_id, 0), unix_ms(now()) - unix_ms(parked_at) FROM parked"
+        "   WHERE kind = '/txn/vend' ORDER BY parked_at, callback_id LIMIT $3)"},
 };
 // clang-format on
 
