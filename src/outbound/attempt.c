@@ -191,6 +191,8 @@ static void write_headers(const struct attempt *attempt, struct request_text *te
                        "webhook-lane-sequence: %" PRId64, callback->lane_sequence);
         headers[count++] = text->lane_sequence;
     }
+    if (callback->replay)
+        headers[count++] = "webhook-replay: 1";
     for (size_t i = 0; i < ENDPOINT_CREDENTIALS_MAX && endpoint->credentials[i]; i++)
         headers[count++] = endpoint->credentials[i];
     assert(count < HTTP_HEADERS_MAX);
