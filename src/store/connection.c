@@ -169,7 +169,8 @@ static void notices(void *arg, const char *message)
 
 /* A lock is never waited for longer than a statement may take, and a transaction that we left open
  * does not stay. Planning one of the wide statements costs more than running it, so it is done
- * once. */
+ * once. That plan must also hold when a queue that was empty then has grown long: rows are looked
+ * up by their keys, never by reading a table. */
 static bool send_settings(struct connection *connection)
 {
     char statement_timeout[24], lock_timeout[24], idle_timeout[24];
@@ -187,6 +188,7 @@ static bool send_settings(struct connection *connection)
         "     THEN current_setting('synchronous_commit') ELSE $4 END, false),"
         " set_config('default_transaction_isolation', 'read committed', false),"
         " set_config('plan_cache_mode', 'force_generic_plan', false),"
+        " set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),"
         " set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', "
         "false)";
     static const char SCHEMA[] =
