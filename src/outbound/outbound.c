@@ -180,6 +180,7 @@ int outbound_open(uv_loop_t *loop, const struct outbound_options *options,
 {
     assert(options->connections_per_endpoint > 0 && options->queue_max > 0 &&
            options->endpoint_waiting_max > 0);
+    assert(parts->handlers->settled && parts->handlers->room && parts->handlers->gone);
     const struct http_client_options client_options = {
         .connections_max = (size_t)options->connections_max,
         .dns_servers = options->dns_servers,

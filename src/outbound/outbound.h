@@ -5,9 +5,11 @@
  * what is handed in was committed by its step; what happens to it goes out through `journal`. Knows
  * nothing of SQL, MQTT or transactions. Loop thread only.
  *
- *   submit -> [lane: one in flight, in order] -> attempt -> verdict -> journal.record() ->
- * handlers.settled() ^            |
- *                                                  +-- wait <---+ retry */
+ *   submit -> [lane: one in flight, in order] -> [a place at its endpoint] -> attempt
+ *                                                          ^                     |
+ *                                                          +-- wait <-- retry ---+
+ *                                                                                |
+ *                                      handlers.settled() <- journal.record() <--+ */
 #ifndef VENDGATE_OUTBOUND_H
 #define VENDGATE_OUTBOUND_H
 

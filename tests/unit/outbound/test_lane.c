@@ -77,6 +77,20 @@ START_TEST(the_lanes_sequence_orders_them_behind_the_first)
 }
 END_TEST
 
+START_TEST(a_lanes_youngest_is_found_and_taken_without_releasing_anybody)
+{
+    struct delivery *first = add(0, 7, 1);
+    struct delivery *last = add(1, 7, 2);
+    add(2, 8, 1);
+    ck_assert_ptr_eq(lane_last(book, 7), last);
+    ck_assert_ptr_null(lane_remove(book, last));
+    ck_assert_ptr_eq(lane_last(book, 7), first);
+    ck_assert_ptr_null(lane_remove(book, first));
+    ck_assert_ptr_null(lane_last(book, 7));
+    ck_assert_ptr_null(lane_remove(book, lane_last(book, 8)));
+}
+END_TEST
+
 START_TEST(taking_one_from_the_middle_releases_nobody)
 {
     struct delivery *first = add(0, 7, 1);
@@ -125,6 +139,7 @@ int main(void)
     tcase_add_test(tests, lanes_are_independent);
     tcase_add_test(tests, without_a_lane_nobody_waits_for_anybody);
     tcase_add_test(tests, the_lanes_sequence_orders_them_behind_the_first);
+    tcase_add_test(tests, a_lanes_youngest_is_found_and_taken_without_releasing_anybody);
     tcase_add_test(tests, taking_one_from_the_middle_releases_nobody);
     tcase_add_test(tests, a_delivery_is_found_by_its_number_until_it_is_removed);
     tcase_add_test(tests, each_is_visited_once_and_may_go_meanwhile);

@@ -127,6 +127,17 @@ START_TEST(retry_after_is_honoured_up_to_an_hour)
 }
 END_TEST
 
+START_TEST(one_whose_endpoint_is_closed_off_beyond_its_deadline_is_given_up_now)
+{
+    struct retry_facts facts = facts_of(CALLBACK_REQUEST, ATTEMPT_RETRY);
+    facts.closed_off_ms = facts.left_ms = 7000;
+    ck_assert_int_eq(retry_decide(&facts).fate, CALLBACK_EXPIRED);
+    facts.left_ms = 7001;
+    ck_assert_int_eq(retry_decide(&facts).fate, CALLBACK_PENDING);
+    ck_assert_int_eq(retry_decide(&facts).wait_ms, 7000);
+}
+END_TEST
+
 START_TEST(a_wait_that_would_pass_the_deadline_gives_up_now)
 {
     struct retry_facts facts = facts_of(CALLBACK_REQUEST, ATTEMPT_RETRY);
@@ -191,6 +202,7 @@ int main(void)
     TCase *single = tcase_create("single");
     tcase_add_test(single, the_published_times_hold);
     tcase_add_test(single, a_vend_is_never_lost);
+    tcase_add_test(single, one_whose_endpoint_is_closed_off_beyond_its_deadline_is_given_up_now);
     tcase_add_test(single, a_wait_that_would_pass_the_deadline_gives_up_now);
     suite_add_tcase(suite, single);
     SRunner *runner = srunner_create(suite);
