@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from vendgate.api import Api
-from vendgate.name_server import NameServer
+from vendgate.dns import NameServer
 from vendgate.purchase import Purchase
 from vendgate.site import OK, Site
 from vendgate.waiting import wait_until
