@@ -28,7 +28,7 @@ void dispatch_tend(struct outbound *outbound, struct target *target);
 void dispatch_run(struct outbound *outbound);
 
 enum wake {
-    WAKE_AWAY,  /* it has answered somebody: those that it had not answered, if not pulled lately */
+    WAKE_AWAY,  /* it has served somebody: those that are AWAY, if they were not pulled lately */
     WAKE_BACK,  /* it is back after an outage: all whose wait it has not asked for */
     WAKE_EVERY, /* it was changed: all */
 };

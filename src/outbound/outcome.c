@@ -124,14 +124,12 @@ static void log_breaker(const struct target *target, enum breaker_change change,
                    LOG_INT("waiting", waiting));
 }
 
-/* Whether it now wakes those that wait for it is told by the result. */
-static enum breaker_change tell_target(struct parcel *parcel, const struct attempt_end *end,
-                                       enum health health)
+static enum breaker_change tell_target(struct parcel *parcel, const struct attempt_end *end)
 {
     struct outbound *outbound = parcel->outbound;
     struct target *target = parcel->target;
     const struct target_news news = {
-        .health = health,
+        .health = health_of(parcel, end),
         .probe = parcel->probe,
         .window_number = parcel->window_number,
         .overtaxed = is_overtaxed(end),
@@ -195,22 +193,23 @@ static struct retry_plan plan_for(struct parcel *parcel, const struct attempt_en
     return retry_decide(&facts);
 }
 
-static void put_back(struct parcel *parcel, const struct retry_plan *plan, enum health health)
+static void put_back(struct parcel *parcel, const struct retry_plan *plan,
+                     enum attempt_result result)
 {
-    bool unanswered = health == HEALTH_UNREACHABLE || health == HEALTH_OVERLOADED;
     if (parcel->fresh || plan->hold)
         dispatch_ready(parcel);
     else
-        dispatch_rest(parcel, unanswered ? STAGE_AWAY : STAGE_WAITING, plan->wait_ms);
+        dispatch_rest(parcel, result == ATTEMPT_RETRY ? STAGE_AWAY : STAGE_WAITING, plan->wait_ms);
 }
 
 /* Before its own lane goes on: they are older. */
-static void wake_others(struct outbound *outbound, struct target *target, enum health health,
-                        enum breaker_change change)
+static void wake_others(struct outbound *outbound, struct target *target,
+                        enum attempt_result result, enum breaker_change change)
 {
+    bool served = result != ATTEMPT_RETRY && result != ATTEMPT_ABORTED;
     if (change == BREAKER_CLOSED)
         dispatch_wake(outbound, target, WAKE_BACK);
-    else if (health == HEALTH_WELL && target->away)
+    else if (served && target->away)
         dispatch_wake(outbound, target, WAKE_AWAY);
 }
 
@@ -228,16 +227,16 @@ void outcome_of_attempt(void *arg, const struct attempt_end *end)
     parcel->attempt = NULL;
     dispatch_leave(parcel);
     parcel->delivery.callback.attempts++;
-    enum health health = health_of(parcel, end);
-    enum breaker_change change = tell_target(parcel, end, health);
+    enum attempt_result result = end->record.result;
+    enum breaker_change change = tell_target(parcel, end);
     heed_retry_after(parcel, end);
     struct retry_plan plan = plan_for(parcel, end);
     bool newly_held = plan.hold && !target->held;
     target->held |= plan.hold;
     outcome_record(parcel, end, plan.fate);
     if (plan.fate == CALLBACK_PENDING)
-        put_back(parcel, &plan, health);
-    wake_others(outbound, target, health, change);
+        put_back(parcel, &plan, result);
+    wake_others(outbound, target, result, change);
     dispatch_tend(outbound, target);
     const char *message = end->verdict.message[0] ? end->verdict.message : NULL;
     if (plan.fate != CALLBACK_PENDING)

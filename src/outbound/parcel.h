@@ -2,8 +2,8 @@
  *
  *   BEHIND -> READY -> FLYING -> (settled)
  *               ^         |
- *               +- AWAY --+ no answer: until its time, or until the endpoint is back
- *               +- WAITING+ any other reason: until its time
+ *               +- AWAY --+ failed: until its time, or until the endpoint serves another
+ *               +- WAITING+ turned down, or too early: until its time
  *
  * READY is also where it stays while its endpoint is held, closed off by its breaker, or at its
  * rate. All but FLYING have a timer, which wakes it at its expiry at the latest. */
@@ -25,7 +25,7 @@ enum stage {
     STAGE_READY,      /* its turn, and there is no place for it yet */
     STAGE_FLYING,     /* an attempt is under way */
     STAGE_WAITING,    /* for a time of its own */
-    STAGE_AWAY,       /* for a time of its own, but only because its endpoint did not answer */
+    STAGE_AWAY,       /* the same, but it was perhaps the endpoint that failed, not the callback */
 };
 
 struct parcel {

@@ -144,6 +144,26 @@ START_TEST(a_request_expires_on_time_at_an_endpoint_that_is_closed_off)
 }
 END_TEST
 
+START_TEST(a_success_calls_for_those_that_failed_before_it)
+{
+    reopen(64, 8);
+    SERVE({.answer = ANSWER("500 Oops", "", "0", "")}, {.answer = ANSWER("500 Oops", "", "0", "")},
+          {.answer = YES});
+    for (int64_t id = 1; id <= 2; id++) {
+        struct outbound_callback callback = callback_of(id, CALLBACK_VEND, id);
+        callback.attempts = 12; /* their own waits are up to 15 minutes by now */
+        callback.expires_ms += 24 * 60 * 60 * 1000;
+        ck_assert_int_eq(submit(&callback), 0);
+    }
+    RUN_UNTIL(attempt_count == 2);
+    int64_t start = clock_monotonic_ms();
+    send_one(3, CALLBACK_REQUEST, 3);
+    RUN_UNTIL(settlement_count == 3);
+    ck_assert_int_lt(clock_monotonic_ms() - start, 300);
+    check_settled(0, 3, CALLBACK_DELIVERED);
+}
+END_TEST
+
 /* Otherwise each success of the others would drive it. */
 START_TEST(one_that_fails_alone_is_not_driven_by_the_others)
 {
@@ -214,6 +234,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_customer_asks_at_once_whether_it_is_back);
     tcase_add_test(tests, customers_probe_one_at_a_time);
     tcase_add_test(tests, a_request_expires_on_time_at_an_endpoint_that_is_closed_off);
+    tcase_add_test(tests, a_success_calls_for_those_that_failed_before_it);
     tcase_add_test(tests, one_that_fails_alone_is_not_driven_by_the_others);
     tcase_add_test(tests, a_storm_of_503_closes_it_off);
     tcase_add_test(tests, a_changed_endpoint_is_tried_at_once);
