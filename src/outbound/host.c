@@ -34,7 +34,8 @@ struct host {
     struct resolver_lookup *lookup;
     struct host_waiter *waiters;
     char error[ERROR_SIZE]; /* why there are no addresses */
-    bool *freed;            /* set by host_free() while waiters are being told */
+    bool telling;           /* waiters; meanwhile host_free() only marks it as freed */
+    bool freed;
 };
 
 static void add_address(struct host *host, const struct sockaddr_storage *address)
@@ -70,9 +71,10 @@ void host_free(struct host **host)
     if (!old)
         return;
     assert(!old->waiters);
-    if (old->freed)
-        *old->freed = true;
     resolver_cancel(&old->lookup);
+    old->freed = true;
+    if (old->telling)
+        return; /* tell_all() frees it when it comes back */
     free(old->name);
     free(old);
 }
@@ -105,12 +107,12 @@ static void tell_all(struct host *host)
     size_t count = 0;
     struct host_waiter *waiter;
     DL_COUNT(host->waiters, waiter, count);
-    bool freed = false;
-    host->freed = &freed;
-    for (; count > 0 && !freed && host->waiters; count--)
+    host->telling = true;
+    for (; count > 0 && !host->freed && host->waiters; count--)
         tell(host->waiters, error);
-    if (!freed)
-        host->freed = NULL;
+    host->telling = false;
+    if (host->freed)
+        host_free(&host);
 }
 
 static bool same_address(const struct sockaddr_storage *one, const struct sockaddr_storage *other)

@@ -42,7 +42,8 @@ struct resolver {
     struct timer *timer;   /* c-ares's next deadline */
     struct timer *deliver; /* brings answers out of c-ares's own calls */
     struct resolver_lookup *answered;
-    bool *freed; /* set by resolver_free() while answers are being told */
+    bool telling; /* answers; meanwhile resolver_free() leaves the struct to on_deliver() */
+    bool freed;
 };
 
 static void arm(struct resolver *resolver)
@@ -164,17 +165,17 @@ static void on_deliver(void *arg)
     size_t count = 0;
     struct resolver_lookup *lookup;
     DL_COUNT(resolver->answered, lookup, count);
-    bool freed = false;
-    resolver->freed = &freed;
-    for (; count > 0 && !freed; count--) {
+    resolver->telling = true;
+    for (; count > 0 && !resolver->freed; count--) {
         lookup = resolver->answered;
         DL_DELETE(resolver->answered, lookup);
         if (lookup->done)
             lookup->done(lookup->arg, &lookup->answer);
         free(lookup);
     }
-    if (!freed)
-        resolver->freed = NULL;
+    resolver->telling = false;
+    if (resolver->freed)
+        free(resolver);
 }
 
 static struct timespec system_changed(void)
@@ -226,8 +227,7 @@ void resolver_free(struct resolver **resolver)
     struct resolver *old = TAKE(*resolver);
     if (!old)
         return;
-    if (old->freed)
-        *old->freed = true;
+    old->freed = true;
     if (old->channel)
         ares_destroy(old->channel);
     assert(old->asking == 0 && !old->watchers);
@@ -237,8 +237,9 @@ void resolver_free(struct resolver **resolver)
     timer_free(&old->timer);
     timer_free(&old->deliver);
     free(old->servers);
-    free(old);
     ares_library_cleanup();
+    if (!old->telling)
+        free(old);
 }
 
 uv_loop_t *resolver_loop(const struct resolver *resolver)
