@@ -8,6 +8,7 @@ from vendgate.integrator import Reply
 from vendgate.purchase import Purchase, new_ref
 from vendgate.waiting import stays, wait_until
 
+COLUMNS = "(integrator_id, kind, webhook_id, lane, lane_sequence, expires_at, body)"
 FIELDS = {"id", "kind", "webhook_id", "created", "lane", "lane_sequence", "txn_ref", "body", "state", "attempts"}
 
 
@@ -20,11 +21,15 @@ def ask(api, after=0, limit=None):
     return api.send("GET", f"/ext/events?after={after}" + (f"&limit={limit}" if limit else ""))
 
 
+def ready(answer):
+    return answer if answer.status != 503 else None
+
+
 def read(api, after=0, limit=None):
     """Every event from there on, page by page, and the last `next`."""
     found = []
     while True:
-        answer = wait_until(lambda: (lambda a: a if a.status != 503 else None)(ask(api, after, limit)), 10, "events are told")
+        answer = wait_until(lambda: ready(ask(api, after, limit)), 10, "events are told")
         assert answer.success and answer.body["next"] >= after, answer
         assert limit is None or len(answer.body["events"]) <= limit
         found += answer.body["events"]
@@ -34,8 +39,18 @@ def read(api, after=0, limit=None):
 
 
 def read_until(api, count, after=0):
-    return wait_until(lambda: (lambda found: found if len(found[0]) >= count else None)(read(api, after)), 10,
-                      f"{count} events")
+    def enough():
+        found = read(api, after)
+        return found if len(found[0]) >= count else None
+    return wait_until(enough, 10, f"{count} events")
+
+
+def read_through(api, last):
+    """All events and `next`, once that has come to the id `last`."""
+    def far_enough():
+        found = read(api)
+        return found if found[1] >= last else None
+    return wait_until(far_enough, 10, f"the horizon is at {last}")
 
 
 def newest(database):
@@ -49,8 +64,8 @@ class Writer:
         self._connection = database.connection()
         with self._connection.cursor() as cursor:
             cursor.execute("SELECT pg_current_xact_id()")  # as the gateway's fence does
-            cursor.execute("INSERT INTO callback (integrator_id, kind, webhook_id, lane, lane_sequence, expires_at, body)"
-                           " VALUES (%s, '/feed/alerts', 'msg_late', 0, 0, now(), '{}') RETURNING callback_id", [integrator_id])
+            cursor.execute(f"INSERT INTO callback {COLUMNS} VALUES (%s, '/feed/alerts', 'msg_late', 0, 0, now(), '{{}}')"
+                           " RETURNING callback_id", [integrator_id])
             self.id = cursor.fetchone()[0]
             cursor.execute("INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
                            " VALUES (%s, 0, now(), 1, 'expired')", [self.id])
@@ -81,8 +96,7 @@ def test_callbacks_are_read_back_as_they_were_sent(shop, machine, database):
 def test_nobody_reads_what_is_another_s(shop, rival, machine, database):
     Purchase(shop, machine).buy()
     last = newest(database)
-    wait_until(lambda: read(rival.api)[1] >= last, 10, "the rival's reading has come so far")
-    assert read(rival.api)[0] == []
+    assert read_through(rival.api, last)[0] == []
 
 
 def test_pages_join_without_gap_and_overlap(shop, make_machine, gateway, database):
@@ -100,7 +114,7 @@ def test_pages_join_without_gap_and_overlap(shop, make_machine, gateway, databas
 @pytest.mark.parametrize("commit", [True, False])
 def test_nothing_is_shown_that_an_older_write_may_still_overtake(shop, machine, database, commit):
     before = newest(database)
-    _, start = wait_until(lambda: (lambda found: found if found[1] >= before else None)(read(shop.api)), 10, "all is read")
+    _, start = read_through(shop.api, before)
     late = Writer(database, shop.id)
     Purchase(shop, machine).buy()
     assert newest(database) > late.id
@@ -155,13 +169,13 @@ def test_what_is_owed_is_told_as_waiting_and_what_was_given_up_as_parked(shop, m
 
 def test_a_small_integrator_among_big_ones_is_led_on(shop, rival, machine, database):
     """One call looks at 5,000 callbacks at most; `next` tells how far."""
-    before = wait_until(lambda: (lambda n: n if n >= newest(database) else None)(read(rival.api)[1]), 10, "all is read")
-    database.rows("WITH c AS (INSERT INTO callback (integrator_id, kind, webhook_id, lane, lane_sequence, expires_at, body)"
+    _, before = read_through(rival.api, newest(database))
+    database.rows(f"WITH c AS (INSERT INTO callback {COLUMNS}"
                   " SELECT %s, '/feed/alerts', 'msg_' || n, 0, 0, now(), '{}' FROM generate_series(1, 6000) n RETURNING *)"
                   " INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
                   " SELECT callback_id, 0, now(), 1, 'expired' FROM c RETURNING 1", shop.id)
     last = newest(database)
-    wait_until(lambda: read(rival.api)[1] >= last, 10, "they may all be shown")
+    read_through(rival.api, last)
     first = ask(rival.api, before).body
     assert first["events"] == [] and first["more"] is True and before < first["next"] < last
     assert read(rival.api, first["next"]) == ([], last)
@@ -171,7 +185,7 @@ def test_big_bodies_make_small_pages(rival, database):
     before = newest(database)
     body = json.dumps({"planogram": "x" * 50000})
     for _ in range(6):
-        database.rows("WITH c AS (INSERT INTO callback (integrator_id, kind, webhook_id, lane, lane_sequence, expires_at, body)"
+        database.rows(f"WITH c AS (INSERT INTO callback {COLUMNS}"
                       " VALUES (%s, '/feed/refills', 'msg_big', 0, 0, now(), %s) RETURNING *)"
                       " INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
                       " SELECT callback_id, 0, now(), 1, 'expired' FROM c RETURNING 1", rival.id, body)
@@ -193,7 +207,7 @@ def test_it_is_served_under_both_bases_and_only_to_who_is_known(gateway, shop):
 
 def test_after_a_restart_it_goes_on(shop, machine, gateway, database):
     Purchase(shop, machine).buy()
-    known, after = wait_until(lambda: (lambda found: found if found[1] >= newest(database) else None)(read(shop.api)), 10, "all is read")
+    known, after = read_through(shop.api, newest(database))
     machine.disconnect()
     gateway.restart()
     again, next_after = read(shop.api)
