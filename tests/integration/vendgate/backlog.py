@@ -1,8 +1,8 @@
 """Callbacks that a gateway owes, made by SQL just as its steps would have left them, and how they were delivered."""
 import collections
 
-# $1.. by psycopg2: integrators, lanes of each, callbacks in a lane, kinds that the lanes take in turn. Ids rise in every
-# lane, and the lanes of all take turns, as purchases at many machines do.
+# The kinds are taken in turn by the lanes. Ids rise in every lane, and the lanes of all take turns, as purchases at many
+# machines do.
 ADD = """
 WITH owner AS (SELECT instance_id, epoch FROM gateway_instance WHERE name = %(instance)s),
  lane AS (SELECT integrator_id, (%(kinds)s::text[])[(n - 1) %% cardinality(%(kinds)s) + 1] AS kind,
@@ -12,8 +12,8 @@ WITH owner AS (SELECT instance_id, epoch FROM gateway_instance WHERE name = %(in
      SELECT integrator_id, kind, number, sequence, kind LIKE '/feed/%%' AS loose
        FROM lane, generate_series(1, %(each)s) AS sequence ORDER BY sequence, number) planned),
  made AS (INSERT INTO callback (callback_id, integrator_id, kind, webhook_id, lane, lane_sequence, expires_at, body)
-   SELECT callback_id, integrator_id, kind, 'msg_' || md5('backlog ' || callback_id), CASE WHEN loose THEN 0 ELSE number END,
-       CASE WHEN loose THEN 0 ELSE sequence END, now() + interval '24 h',
+   SELECT callback_id, integrator_id, kind, 'msg_' || md5('backlog ' || callback_id),
+       CASE WHEN loose THEN 0 ELSE number END, CASE WHEN loose THEN 0 ELSE sequence END, now() + interval '24 h',
        CASE kind
        WHEN '/txn/vend' THEN json_build_object('txn_ref', number || '-' || sequence, 'success', true, 'code', '')
        WHEN '/txn/unlock' THEN json_build_object('txn_ref', number || '-' || sequence, 'code', '101')
