@@ -5,8 +5,11 @@ got past vendctl, and the gateway when a name turns out to mean such an address.
 connection may ever reach it.
 """
 import base64
+import contextlib
 import hashlib
+import socket
 import subprocess
+import threading
 import time
 
 import psycopg2
@@ -288,6 +291,41 @@ def test_a_server_that_wants_a_certificate_is_shown_ours(gateway, shop, machine,
     assert site.clients[-1]["subject"]
     refused = shop.ctl.run("integrator", "endpoint", shop.name, "--client-key", "none", check=False)
     assert refused.returncode == 2 and "go together" in refused.stderr
+
+
+# --- through the operator's proxy
+
+def pump(source, sink):
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            sink.sendall(part)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_with_a_proxy_it_resolves_and_we_connect_to_nothing_else(make_gateway, names, make_integrator, make_machine,
+                                                                 make_site, site_certificate, ca):
+    site = make_site(SITE, certificate=site_certificate)
+
+    def tunnel(connection, _number):
+        with socket.create_connection((SITE, site.port)) as onward:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pump, args=(onward, connection), daemon=True)
+            back.start()
+            pump(connection, onward)
+            back.join()
+
+    proxy = make_site(TRAP, answer=tunnel)
+    gateway = make_gateway({"outbound.dns_servers": names.setting, "outbound.proxy": f"http://{TRAP}:{proxy.port}"})
+    shop = make_integrator(gateway, "--callback-ca", ca.certificate)
+    point(shop, gateway, f"https://{MANY}:{site.port}")
+    before = names.lookups(MANY)
+    first = attempts(ask(shop, make_machine(gateway, shop)))[0]
+    assert first["result"] == "delivered" and first["remote"] == f"{TRAP}:{proxy.port}", first
+    assert proxy.requests[0].split(b"\r\n")[0] == f"CONNECT {MANY}:{site.port} HTTP/1.1".encode()
+    assert names.lookups(MANY) == before
+    smuggle(shop, gateway, "https://10.0.0.1")
+    assert_refused(ask(shop, make_machine(gateway, shop)), "address 10.0.0.1 is refused: private")
 
 
 # --- what is on the wire

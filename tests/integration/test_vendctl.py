@@ -229,3 +229,35 @@ def test_what_an_integrator_may_do_is_given_and_taken_back(ctl):
     assert "yes or no" in refused(ctl, "integrator", "set", "limited", "--allow-rename", "maybe", status=2)
     assert "refund, capture or hold" in refused(ctl, "integrator", "set", "limited", "--doubt-policy", "keep")
     assert 'no integrator "nobody"' in refused(ctl, "integrator", "set", "nobody", "--strict-codes", "no")
+
+
+def test_an_endpoint_is_changed_bit_by_bit_and_taken_back(ctl):
+    added = ctl.json("integrator", "add", "moving", "--callback-url", "https://moving.test", "--allow-cidr", "10.1.0.0/16",
+                     "--rate", "7")
+    assert "moving.test" in added["checked_later"]
+
+    def change(*options):
+        changed = ctl.json("integrator", "endpoint", "moving", *options)
+        shown = ctl.json("integrator", "show", "moving")
+        assert all(changed[name] == shown[name] for name in changed if name in shown), (changed, shown)
+        return changed
+
+    pin = "sha256//" + "A" * 43 + "="
+    first = change("--callback-url", "https://10.1.2.3:8443/x", "--client-cert", "/c.pem", "--client-key", "/k.pem",
+                   "--pin", f"{pin},{pin}", "--callback-ca", "/ca.pem")
+    assert "checked_later" not in first
+    assert (first["callback_url"], first["allow_cidr"], first["rate_per_second"]) == \
+        ("https://10.1.2.3:8443/x", "{10.1.0.0/16}", 7)
+    assert (first["client_cert_file"], first["client_key_file"], first["callback_ca_file"]) == \
+        ("/c.pem", "/k.pem", "/ca.pem")
+    assert "is refused: private" in refused(ctl, "integrator", "endpoint", "moving", "--allow-cidr", "none")
+    assert "--allow-http" in refused(ctl, "integrator", "endpoint", "moving", "--callback-url", "http://a.test")
+    second = change("--callback-url", "http://a.test", "--allow-http", "yes", "--allow-cidr", "none", "--client-cert",
+                    "none", "--client-key", "none", "--pin", "none", "--callback-ca", "none", "--rate", "0")
+    assert (second["allow_http"], second["allow_cidr"], second["public_key_pins"], second["rate_per_second"]) == \
+        (True, "{}", "{}", 0)
+    assert second["client_cert_file"] is None and second["callback_ca_file"] is None
+    assert "go together" in refused(ctl, "integrator", "endpoint", "moving", "--client-key", "/k.pem", status=2)
+    assert "bits set" in refused(ctl, "integrator", "endpoint", "moving", "--allow-cidr", "10.1.2.3/8", status=2)
+    assert "--rate" in refused(ctl, "integrator", "endpoint", "moving", "--rate", "-1", status=2)
+    assert 'no integrator "nobody"' in refused(ctl, "integrator", "endpoint", "nobody", "--rate", "1")

@@ -269,6 +269,26 @@ START_TEST(any_number_of_authorities_is_served_and_those_in_use_keep_their_conne
 }
 END_TEST
 
+START_TEST(each_authority_is_read_from_its_file_once_and_not_for_every_connection)
+{
+    serve("ca", "127.0.0.1");
+    ck_assert_int_eq(link(file("ca"), file("same")), 0);
+    open_client(NULL);
+    struct http_post first = post_of("ca");
+    struct http_post second = post_of("same");
+    first.fresh = second.fresh = true;
+    check_answered(&first);
+    check_answered(&second);
+    ck_assert_int_eq(unlink(file("ca")) | unlink(file("same")), 0);
+    check_answered(&first);
+    check_answered(&second);
+    check_answered(&first);
+    ck_assert_int_eq(receiver.connections, 5);
+    first.trust_age_s = 0; /* the endpoint has changed */
+    check_refused(&first, "certificate");
+}
+END_TEST
+
 START_TEST(an_address_that_may_not_be_used_is_not_even_connected_to)
 {
     serve(NULL, "127.0.0.1");
@@ -356,6 +376,7 @@ int main(void)
     tcase_add_test(tests, bulk_requests_have_connections_of_their_own);
     tcase_add_test(tests,
                    any_number_of_authorities_is_served_and_those_in_use_keep_their_connection);
+    tcase_add_test(tests, each_authority_is_read_from_its_file_once_and_not_for_every_connection);
     tcase_add_test(tests, an_address_that_may_not_be_used_is_not_even_connected_to);
     tcase_add_test(tests, a_kept_connection_is_not_used_once_its_address_may_not_be);
     tcase_add_test(tests,
