@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from conftest import wait_online
 from vendgate import npm
 from vendgate.integrator import Reply
 from vendgate.purchase import Purchase
@@ -192,3 +193,16 @@ def test_v1a_only_needs_a_key_that_can_sign(ctl):
     ctl.run("integrator", "key", "retire", name, *v1)  # it is no longer needed
     result = ctl.run("integrator", "set", name, "--v1a-only", "no", check=False)
     assert result.returncode == 1 and "no live v1 key" in result.stderr
+
+
+def test_an_endpoint_is_never_left_without_a_signature(node_modules, gateway, make_integrator, make_machine, database):
+    """Keys that were ended by hand: the newest signs on, across a restart too, and the log says so."""
+    shop = make_integrator(gateway)
+    machine = make_machine(gateway, shop)
+    database.rows("UPDATE integrator_signing_key SET retired_at = now() WHERE integrator_id = %s", shop.id)
+    gateway.restart()
+    machine.connect()
+    wait_online(shop, machine)
+    assert judged(shop.secret, [Purchase(shop, machine).buy()]) == ["ok"]
+    told = [line for line in gateway.log().splitlines() if f"signing_key_over integrator={shop.id} " in line]
+    assert len(told) == 1 and "key rotate" in told[0]
