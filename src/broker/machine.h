@@ -57,7 +57,8 @@ struct machine {
     size_t waiting;
     bool turning;
     bool reloaded;    /* a row was found while a step is decided again, or on arrival */
-    bool lanes_moved; /* on arrival: callbacks of its purchase were another process's */
+    bool lanes_moved; /* callbacks of its purchase are, or were until it arrived, another process's
+                       */
     struct plan plan; /* in flight: what current decided */
     struct txn_step step;
     struct txn_record *successor; /* of the step in flight: the row that takes over; owned */

@@ -26,10 +26,11 @@ static void arrival_settle(struct machine *machine)
 }
 
 /* Its callbacks were another process's until now: they are read before any that follows. */
-static void lanes_take(const struct machine *machine, const struct store_live_row *row)
+static void lanes_take(struct machine *machine, const struct store_live_row *row)
 {
     if (machine->lanes_moved)
         outbox_left(machine->broker, row->txn->integrator_id, row->txn->session, 1);
+    machine->lanes_moved = false;
 }
 
 static void adopted(void *arg, enum store_outcome outcome, const struct store_live_row *row)
@@ -67,7 +68,7 @@ static void owned(void *arg, enum store_outcome outcome, const struct store_mach
     CRASH_POINT(after_machine_owned_before_welcome);
     bool held_elsewhere = owned->owner_epoch != machine->owner_epoch + 1;
     machine->owner_epoch = owned->owner_epoch;
-    machine->lanes_moved = owned->lanes_moved;
+    machine->lanes_moved |= owned->lanes_moved;
     machine->reloaded = false;
     machine->sequence.event_epoch = owned->state_epoch;
     machine->sequence.mark = owned->mark;

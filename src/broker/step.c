@@ -78,9 +78,27 @@ void plan_drop(struct machine *machine)
     free(TAKE(machine->successor));
 }
 
+/* The machine has gone to another process, which goes on with its purchase and sends its callbacks.
+ */
+static void let_go(struct machine *machine)
+{
+    struct live *live = machine->live;
+    if (!live)
+        return;
+    log_notice("txn_left_to_another_process", LOG_INT("txn", live->txn.id),
+               LOG_TEXT("vm", machine->vm_id));
+    outbound_forget_lane(machine->broker->outbound, live->txn.session);
+    machine->lanes_moved = true; /* it may come back */
+    live_free(&live);
+}
+
 static void reloaded(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
     struct machine *machine = arg;
+    if (row && row->elsewhere) {
+        let_go(machine);
+        return;
+    }
     if (row) {
         live_reload(machine, row);
         machine->reloaded = true;

@@ -162,15 +162,16 @@
     " coalesce((SELECT s.ref FROM txn s WHERE s.predecessor_id = t.txn_id), '')"
 #define TXN_FROM " FROM txn t LEFT JOIN txn p ON p.txn_id = t.predecessor_id"
 
-/* The newest /txn/request of `t` that is still owed, an event that nobody could read, and whether the integrator may know
- * only the former ref. */
+/* The newest /txn/request of `t` that is still owed, an event that nobody could read, whether the integrator may know
+ * only the former ref, and whether another process holds the machine. */
 #define TXN_BESIDE                                                                                 \
     ", coalesce((SELECT max(q.callback_id) FROM callback_queue q"                                  \
     "     WHERE q.txn_id = t.txn_id AND q.kind = '/txn/request' AND NOT q.parked), 0)" \
     ", EXISTS (SELECT FROM txn_event j WHERE j.txn_id = t.txn_id AND j.evidence ? 'unreadable')"   \
     ", t.predecessor_id IS NOT NULL AND t.paid_at IS NULL AND NOT EXISTS ("                        \
     "     SELECT FROM callback c JOIN callback_attempt a USING (callback_id)"                      \
-    "     WHERE c.txn_id = t.txn_id AND c.kind = '/txn/request' AND a.fate IN ('delivered', 'implied'))"
+    "     WHERE c.txn_id = t.txn_id AND c.kind = '/txn/request' AND a.fate IN ('delivered', 'implied'))" \
+    ", coalesce((SELECT o.owner_instance <> $1 FROM machine o WHERE o.vm_id = t.vm_id), false)"
 
 #define MACHINE_SELECT                                                                             \
     "SELECT m.vm_id, m.enabled, m.allow_tool, m.out_of_service, m.address, m.business_address, m.company_external_name," \

@@ -56,14 +56,14 @@ static void steps_resumed(void *arg)
     store->handlers.ready(store->arg);
 }
 
-/* A second process runs under our name. We take the epoch back; whoever is meant to stop will be
- * seen in both logs. */
+/* A second process runs under our name, or another has taken us for dead. We take the epoch back;
+ * whoever is meant to stop will be seen in both logs. */
 static void steps_fenced(void *arg)
 {
     struct store *store = arg;
     log_error("store_fenced", LOG_INT("instance", store->instance_epoch[0]),
               LOG_INT("epoch", store->instance_epoch[1]),
-              LOG_TEXT("error", "another process runs under the same instance name"));
+              LOG_TEXT("error", "another process runs under this name, or took this one for dead"));
     connection_drop(store->steps_connection, "fenced");
 }
 

@@ -345,7 +345,8 @@ static void loaded(struct operation *operation, enum store_outcome outcome, cons
         const struct store_live_row live = {.txn = &txn,
                                             .request_callback_id = row_integer(rows, row, 32),
                                             .unread_evidence = row_bool(rows, row, 33),
-                                            .rename_unconfirmed = row_bool(rows, row, 34)};
+                                            .rename_unconfirmed = row_bool(rows, row, 34),
+                                            .elsewhere = row_bool(rows, row, 35)};
         operation->callback.txn_row(operation->arg, outcome, &live);
     }
     operation->callback.txn_row(operation->arg, outcome, NULL);

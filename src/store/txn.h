@@ -115,6 +115,7 @@ struct store_live_row {
     bool rename_unconfirmed; /* it has a predecessor, and no attempt has told the integrator of the
                                 new ref yet */
     bool unread_evidence;    /* an event that nobody could read named its approval */
+    bool elsewhere;          /* another process holds its machine */
 };
 
 /* Each row in turn, then once with NULL. Every live row of a machine (NULL: of all machines that

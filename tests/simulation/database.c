@@ -144,7 +144,8 @@ static void live_load(struct database *database, struct operation *operation)
             (struct store_live_row){.txn = &operation->lives[n],
                                     .request_callback_id = request_owed(database, row->txn.id),
                                     .rename_unconfirmed = rename_unconfirmed(database, row),
-                                    .unread_evidence = row->unread};
+                                    .unread_evidence = row->unread,
+                                    .elsewhere = machine->owner_instance > 1};
     }
     operation->outcome = STORE_APPLIED;
 }
@@ -250,6 +251,7 @@ static void outcome_save(struct database *database, struct operation *operation)
 {
     struct callback_row *callback = database_callback(database, operation->number);
     operation->outcome = STORE_APPLIED;
+    operation->found = callback->queued;
     callback->told |= operation->told;
     if (!callback->queued)
         return;

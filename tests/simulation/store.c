@@ -148,8 +148,9 @@ static void operation_answer(struct store *store, struct operation *operation)
     case OPERATION_ATTEMPT:
     case OPERATION_SETTLE:
         operation->callback.recorded(operation->arg, operation->number,
-                                     operation->outcome == STORE_APPLIED ? STORE_RECORDED
-                                                                         : STORE_NOT_RECORDED);
+                                     operation->outcome != STORE_APPLIED ? STORE_NOT_RECORDED
+                                     : operation->found                  ? STORE_RECORDED
+                                                                         : STORE_NOT_OURS);
         break;
     }
     operation_free(operation);

@@ -18,29 +18,6 @@ static struct machine_row *row_of(struct device *device)
     return database_machine(&device->world->database, device->vm_id);
 }
 
-/* The machine connects to it; the connection to us dies, with or without a word. */
-static void takes(void *subject, int64_t argument UNUSED)
-{
-    struct device *device = subject;
-    struct machine_row *machine = row_of(device);
-    if (device->wire) {
-        struct wire *wire = device->wire;
-        wire_leave(wire, chance_below(&device->world->chance, 2) == 0);
-        device_disconnected(device, wire);
-    }
-    device->elsewhere = true;
-    device->world->gateway.drain_hampered = true; /* what it holds is not ours to close */
-    machine->owner_instance = 2;
-    machine->owner_epoch++;
-    trace_add("stranger takes", device->vm_id, machine->owner_epoch, machine->live_id);
-}
-
-static void comes_back(void *subject, int64_t argument UNUSED)
-{
-    struct device *device = subject;
-    device->elsewhere = false;
-}
-
 /* What it owes, it delivers at once. */
 static void deliver(struct world *world, int64_t callback_id)
 {
@@ -56,6 +33,41 @@ static void deliver(struct world *world, int64_t callback_id)
                                      .body_size = callback->body_size};
     memcpy(sent.webhook_id, callback->webhook_id, sizeof sent.webhook_id);
     (void)shop_receive(world, &sent);
+}
+
+/* With the machine it takes its purchase's lane, from whoever had it. */
+static void lane_take(struct world *world, int64_t live_id)
+{
+    const struct row *row = database_row(&world->database, live_id);
+    for (size_t i = 0; row && i < world->database.callback_count; i++) {
+        const struct callback_row *callback = &world->database.callbacks[i];
+        if (callback->lane == row->txn.session && callback->queued && !callback->parked)
+            deliver(world, callback->id);
+    }
+}
+
+/* The machine connects to it; the connection to us dies, with or without a word. */
+static void takes(void *subject, int64_t argument UNUSED)
+{
+    struct device *device = subject;
+    struct machine_row *machine = row_of(device);
+    if (device->wire) {
+        struct wire *wire = device->wire;
+        wire_leave(wire, chance_below(&device->world->chance, 2) == 0);
+        device_disconnected(device, wire);
+    }
+    device->elsewhere = true;
+    device->world->gateway.drain_hampered = true; /* what it holds is not ours to close */
+    machine->owner_instance = 2;
+    machine->owner_epoch++;
+    lane_take(device->world, machine->live_id);
+    trace_add("stranger takes", device->vm_id, machine->owner_epoch, machine->live_id);
+}
+
+static void comes_back(void *subject, int64_t argument UNUSED)
+{
+    struct device *device = subject;
+    device->elsewhere = false;
 }
 
 static void callback_owe(struct operation *operation, const char *kind, char *body)

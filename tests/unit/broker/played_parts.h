@@ -152,6 +152,11 @@ void outbound_forget(struct outbound *outbound UNUSED, int64_t callback_id)
     played.forgotten = callback_id;
 }
 
+void outbound_forget_lane(struct outbound *outbound UNUSED, int64_t lane)
+{
+    played.forgotten_lane = lane;
+}
+
 void outbound_forget_all(struct outbound *outbound UNUSED)
 {
     played.forgotten_all++;

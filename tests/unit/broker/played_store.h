@@ -51,7 +51,7 @@ static struct {
     struct question *presence_questions; /* answered on the side: nothing waits for them */
     bool store_is_ready, link_is_up;
     int sent[MACHINE_OP_COUNT], acks[EVENT_REFUSED + 1], callbacks;
-    bool has_row, rename_unconfirmed, unread_evidence; /* of it */
+    bool has_row, rename_unconfirmed, unread_evidence, elsewhere; /* of it */
     struct txn_record row;
     const struct txn_record *found; /* what store_txn_find... find; NULL: nothing */
     int implied;
@@ -83,6 +83,7 @@ static struct {
     struct store_callback_attempt attempt;
     int64_t settled_callback, recorded, forgotten, lease_until_ms;
     int forgotten_all;
+    int64_t forgotten_lane;
     const char *settled_fate;
 } played;
 
@@ -161,7 +162,8 @@ static UNUSED void answer_load(const struct question *question, enum store_outco
 {
     struct store_live_row row = {.txn = &played.row,
                                  .rename_unconfirmed = played.rename_unconfirmed,
-                                 .unread_evidence = played.unread_evidence};
+                                 .unread_evidence = played.unread_evidence,
+                                 .elsewhere = played.elsewhere};
     if (outcome == STORE_APPLIED && played.has_row)
         question->load(question->arg, outcome, &row);
     question->load(question->arg, outcome, NULL);

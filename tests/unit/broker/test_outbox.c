@@ -15,6 +15,11 @@ static struct store_callback_row callback_row(int64_t callback_id, const char *k
                                        .body_size = 2};
 }
 
+static void count(void *arg)
+{
+    ++*(int *)arg;
+}
+
 static void in_outbox(int64_t callback_id, const char *kind)
 {
     played.outbox[0] = callback_row(callback_id, kind);
@@ -298,6 +303,23 @@ START_TEST(no_attempt_begins_without_a_sign_of_life)
 }
 END_TEST
 
+START_TEST(a_purchase_whose_machine_has_gone_to_another_process_is_left_to_it)
+{
+    locked("A");
+    played.has_row = true;
+    played.row = live_of_vm()->txn;
+    played.elsewhere = true;
+    int drained = 0;
+    broker_drain(played.broker, count, &drained); /* would close it */
+    RUN_UNTIL(played.questions);
+    answer(STORE_CONFLICT);
+    answer(STORE_APPLIED); /* the row, and who holds its machine */
+    ck_assert_ptr_null(live_of_vm());
+    ck_assert_int_eq(played.forgotten_lane, 7);
+    RUN_UNTIL(drained == 1);
+}
+END_TEST
+
 /* --- the end of a callback --- */
 
 START_TEST(a_callback_that_is_no_longer_ours_is_forgotten)
@@ -369,6 +391,7 @@ static void add_other_processes(Suite *suite)
     tcase_add_test(tests, a_process_that_was_taken_for_dead_forgets_and_reads_again);
     tcase_add_test(tests, what_was_taken_over_from_a_dead_process_is_sent);
     tcase_add_test(tests, no_attempt_begins_without_a_sign_of_life);
+    tcase_add_test(tests, a_purchase_whose_machine_has_gone_to_another_process_is_left_to_it);
     tcase_add_test(tests, a_callback_that_is_no_longer_ours_is_forgotten);
     tcase_add_test(tests, an_endpoint_that_is_gone_is_held_for_a_person);
     suite_add_tcase(suite, tests);
