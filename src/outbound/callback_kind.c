@@ -1,4 +1,6 @@
-#include "outbound/outbound.h"
+#include "outbound/callback_kind.h"
+
+#include "base/macros.h"
 
 #include <string.h>
 

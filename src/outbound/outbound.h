@@ -15,6 +15,7 @@
 
 #include "base/macros.h"
 #include "base/metrics.h"
+#include "outbound/callback_kind.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,24 +27,6 @@
 #define OUTBOUND_KEYS_MAX 4
 
 struct outbound;
-
-enum callback_kind {
-    CALLBACK_KIND_NONE = 0,
-    CALLBACK_REQUEST, /* /txn/request */
-    CALLBACK_VEND,    /* /txn/vend */
-    CALLBACK_UNLOCK,  /* /txn/unlock */
-    CALLBACK_FEED_TRANSACTIONS,
-    CALLBACK_FEED_REFILLS,
-    CALLBACK_FEED_ALERTS,
-    CALLBACK_FEED_BUTTON_ACTIONS,
-    CALLBACK_KIND_COUNT
-};
-
-/* "/txn/request" ...: the path below the endpoint's base address, and the name in the database. */
-const char *callback_kind_path(enum callback_kind kind);
-bool callback_kind_parse(const char *path, enum callback_kind *ret_kind);
-/* From the commit to giving up; 0: the transaction's payment deadline (/txn/request). */
-int64_t callback_lifetime_ms(enum callback_kind kind);
 
 /* One callback as it was committed; copied by outbound_submit(). */
 struct outbound_callback {
@@ -72,20 +55,6 @@ enum attempt_result {
     ATTEMPT_GONE,          /* 410 */
     ATTEMPT_ABORTED,       /* taken back while in flight */
 };
-
-/* What becomes of the callback for good. */
-enum callback_fate {
-    CALLBACK_PENDING = 0,
-    CALLBACK_DELIVERED,
-    CALLBACK_REFUSED,   /* request: the transaction closes (110); vend: parked with an alarm; feed:
-                           logged */
-    CALLBACK_EXPIRED,   /* request: undeliverable in time (111) */
-    CALLBACK_PARKED,    /* kept until an operator acts; never dropped */
-    CALLBACK_CANCELLED, /* superseded before it was sent */
-    CALLBACK_IMPLIED,   /* /api/paid proved that it arrived */
-    CALLBACK_SKIPPED,   /* a person has taken it out; never decided here */
-};
-const char *callback_fate_name(enum callback_fate fate);
 
 struct outbound_attempt {
     int64_t callback_id;
@@ -129,8 +98,7 @@ struct outbound_endpoint {
     /* "whsec_..." (v1) or "whsk_..." (v1a), newest first; secret NULL ends. */
     struct outbound_key {
         const char *secret;
-        int64_t
-            until_ms; /* PostgreSQL's clock, unix ms: it signs no more from then on; 0: no end */
+        int64_t until_ms; /* PostgreSQL's clock, unix ms: it signs until then; 0: no end */
     } signing_keys[OUTBOUND_KEYS_MAX];
     bool v1a_only; /* it verifies v1a: v1 is left out while a v1a key is live */
 };

@@ -1,6 +1,7 @@
 #include "outbound/target.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -34,6 +35,16 @@ void target_take(struct target *target, struct resolver *resolver,
     rate_set(&target->rate, given->rate_per_second);
 }
 
+/* Whether it is another server now nobody knows: step by step. */
+static void close_unasked(struct target *target)
+{
+    log_notice("callback_breaker_closed", LOG_INT("integrator", target->integrator_id),
+               LOG_TEXT("why", "the endpoint was changed"),
+               LOG_INT("open_ms", target->changed_ms - target->breaker.opened_ms),
+               LOG_INT("waiting", target->count - target_flying(target)));
+    window_restart(&target->window);
+}
+
 void target_changed(struct target *target)
 {
     endpoint_free(&target->endpoint);
@@ -41,7 +52,7 @@ void target_changed(struct target *target)
     target->held = false;
     target->quiet_ms = 0;
     if (target->breaker.open)
-        window_restart(&target->window);
+        close_unasked(target);
     breaker_reset(&target->breaker);
 }
 
