@@ -3,8 +3,8 @@ order, and it has its own as soon as it is mended. How long that takes is measur
 import pytest
 
 from vendgate.backlog import Backlog
+from vendgate.dns import NameServer
 from vendgate.gateway import Gateway
-from vendgate.name_server import NameServer
 from vendgate.places import released
 from vendgate.receiver import Receiver
 from vendgate.waiting import wait_until
@@ -19,6 +19,7 @@ CASES = ["dns", "silent", "stall", "drip", "503", "reset"]  # first the one that
 @pytest.fixture(scope="module")
 def names():
     made = NameServer()
+    made.set(NAME, ["127.0.0.1"])
     yield made
     made.stop()
 
@@ -48,7 +49,7 @@ def backlog(database):
 @pytest.fixture(scope="module")
 def gateway(database, ca, tmp_path_factory, names, customers, backlog):
     """As it is installed: with sanitizers, 50 endpoints' handshakes at once might take more than their time."""
-    made = Gateway(database, ca, tmp_path_factory.mktemp("gateway"), {"outbound.dns_servers": names.address})
+    made = Gateway(database, ca, tmp_path_factory.mktemp("gateway"), {"outbound.dns_servers": names.setting})
     yield made.start(binary=released("vendgated"))
     made.close()
 
@@ -62,20 +63,20 @@ class Broken:
 
     def strike(self):
         if self.case == "dns":
-            self._asked = self._names.asked
-            self._names.hangs = True
+            self._asked = self._names.lookups(NAME)
+            self._names.silent.add(NAME)
         else:
             self._receiver.fault(self.customer, name=self.case)
 
     def felt(self):
         """The gateway has met with it."""
         if self.case == "dns":
-            return self._names.asked > self._asked
+            return self._names.lookups(NAME) > self._asked
         receiver = self._receiver.read()
         return receiver.accepted[self.customer.port] if self.case == "stall" else receiver.of(self.customer)
 
     def mend(self):
-        self._names.hangs = False
+        self._names.silent.discard(NAME)
         self._receiver.fault(self.customer)
 
 
