@@ -1,6 +1,8 @@
 /* What happens at an endpoint that is down, and when it is back. */
 #include "sender_fixture.h"
 
+enum { BACKLOG = 10000 };
+
 static const struct receiver_step JUST_YES[] = {{.answer = YES}};
 static const struct receiver_step SLOW[] = {{.answer = YES, .delay_ms = 20}};
 static const struct receiver_step SILENT[] = {{.silent = true}};
@@ -61,6 +63,51 @@ START_TEST(what_waited_goes_in_order_when_it_is_back_and_never_more_than_its_win
         last[feed] = id;
     }
     ck_assert_uint_le(late, 5); /* two that go in the same turn may arrive in either order */
+}
+END_TEST
+
+/* All that is told of 9, one after another in each of its lanes, the oldest first in all. */
+static void check_backlog_order(int64_t lanes, int64_t slack)
+{
+    int64_t last[128] = {0};
+    int64_t told = 0;
+    for (size_t i = 0; i < settlement_count; i++) {
+        int64_t id = settlements[i].callback_id;
+        ck_assert_int_eq(settlements[i].fate, CALLBACK_DELIVERED);
+        if (id > BACKLOG)
+            continue;
+        ck_assert_int_gt(id, last[id % lanes]);
+        last[id % lanes] = id;
+        told++;
+        ck_assert_int_le(id, told + slack);
+    }
+    ck_assert_int_eq(told, BACKLOG);
+}
+
+START_TEST(ten_thousand_that_waited_drain_in_order_while_others_are_untouched)
+{
+    outbound_free(&outbound);
+    options.connections_max = 64;
+    options.connections_per_endpoint = 32;
+    options.queue_max = options.endpoint_waiting_max = 2 * BACKLOG;
+    open_outbound();
+    break_it();
+    serve_other(JUST_YES, 1);
+    for (int64_t id = 6; id <= BACKLOG; id++)
+        send_one(id, CALLBACK_VEND, 1 + id % 100);
+    receiver_start(&receiver, JUST_YES, 1, NULL);
+    int64_t end = clock_monotonic_ms() + 50000;
+    for (int64_t id = BACKLOG + 1; outbound_pending(outbound) > 0; id++) {
+        ck_assert_int_lt(clock_monotonic_ms(), end);
+        size_t before = outbound_pending(outbound);
+        int64_t start = clock_monotonic_ms();
+        send_other(id, CALLBACK_VEND, id);
+        RUN_UNTIL(receiver_count(&other) >= (size_t)(id - BACKLOG));
+        ck_assert_int_lt(clock_monotonic_ms() - start, 500);
+        RUN_UNTIL(outbound_pending(outbound) == 0 || outbound_pending(outbound) + 50 < before);
+    }
+    ck_assert_int_le(receiver.busy_max, 30);
+    check_backlog_order(100, 200); /* a hundred lanes, and those under way */
 }
 END_TEST
 
@@ -229,6 +276,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, an_endpoint_that_is_down_costs_those_that_come_no_attempts);
     tcase_add_test(tests, what_waited_goes_in_order_when_it_is_back_and_never_more_than_its_window);
+    tcase_add_test(tests, ten_thousand_that_waited_drain_in_order_while_others_are_untouched);
     tcase_add_test(tests, it_is_given_more_step_by_step_when_it_is_back);
     tcase_add_loop_test(tests, nobody_waits_out_a_long_back_off_when_the_endpoint_is_back, 1, 4);
     tcase_add_test(tests, a_customer_asks_at_once_whether_it_is_back);
