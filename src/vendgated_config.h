@@ -20,8 +20,7 @@ struct vendgated_config {
     char *log_level;
     struct {
         char *url, *password_file;
-        int64_t batch, queue, statement_timeout_ms, connect_timeout_ms, heartbeat_ms,
-            lease_ms;
+        int64_t batch, queue, statement_timeout_ms, connect_timeout_ms, heartbeat_ms, lease_ms;
     } store;
     struct listener_config machines, api;
     struct {

@@ -63,7 +63,7 @@ START_TEST(callbacks_go_where_the_integrator_wants_them)
     ck_assert_str_eq(endpoint.api_key, "k");
     ck_assert_str_eq(endpoint.signing_keys[0].secret, "whsec_x");
     ck_assert_str_eq(endpoint.allow_cidr, "10.0.0.0/8");
-    ck_assert( !endpoint.allow_http);
+    ck_assert(!endpoint.allow_http);
     played.nobody = true;
     ck_assert(!directory.endpoint(played.broker, 1, &endpoint));
 }
