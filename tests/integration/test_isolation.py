@@ -66,14 +66,18 @@ class Broken:
             self._asked = self._names.lookups(NAME)
             self._names.silent.add(NAME)
         else:
+            self._met = self._meetings()
             self._receiver.fault(self.customer, name=self.case)
+
+    def _meetings(self):
+        receiver = self._receiver.read()
+        return len(receiver.accepted[self.customer.port] if self.case == "stall" else receiver.of(self.customer))
 
     def felt(self):
         """The gateway has met with it."""
         if self.case == "dns":
             return self._names.lookups(NAME) > self._asked
-        receiver = self._receiver.read()
-        return receiver.accepted[self.customer.port] if self.case == "stall" else receiver.of(self.customer)
+        return self._meetings() > self._met
 
     def mend(self):
         self._names.silent.discard(NAME)

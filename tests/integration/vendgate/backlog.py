@@ -1,8 +1,8 @@
 """Callbacks that a gateway owes, made by SQL just as its steps would have left them, and how they were delivered."""
 import collections
 
-# The kinds are taken in turn by the lanes. Ids rise in every lane, and the lanes of all take turns, as purchases at many
-# machines do.
+# The kinds are taken in turn by the lanes. Ids rise in every lane, and the lanes of all take turns, as purchases at
+# many machines do.
 ADD = """
 WITH owner AS (SELECT instance_id, epoch FROM gateway_instance WHERE name = %(instance)s),
  lane AS (SELECT integrator_id, (%(kinds)s::text[])[(n - 1) %% cardinality(%(kinds)s) + 1] AS kind,
@@ -69,6 +69,10 @@ class Backlog:
         """How many attempts are on record for this customer's callbacks."""
         return self._database.value("SELECT count(*) FROM callback_attempt a JOIN callback c USING (callback_id)"
                                     f" WHERE c.integrator_id = %s AND ({condition})", customer.id)
+
+    def most_attempts(self, customer):
+        """Of one of its callbacks, as far as they are on record."""
+        return self._database.value("SELECT max(attempts) FROM callback_queue WHERE integrator_id = %s", customer.id)
 
     def check_arrivals(self, arrivals, owed=None):
         """All are here, byte for byte; each lane came in order, and nothing before its predecessor was answered.

@@ -52,11 +52,12 @@ class Customer:
 
 
 class Receiver:
-    """`arrivals` are the requests so far, in order, after read(); `accepted` counts the connections of each port."""
+    """What there was up to the last read(): `arrivals`, the requests in order, and `accepted`, by port: (when, how many
+    connections were open then) for each that came."""
 
     def __init__(self, ca, folder, hosts="localhost,127.0.0.1"):
         self.ca = ca
-        self.arrivals, self.accepted, self.killed = [], collections.Counter(), []
+        self.arrivals, self.accepted, self.killed = [], collections.defaultdict(list), []
         log = pathlib.Path(folder) / "arrivals.jsonl"
         log.touch()
         self._log, self._rest = open(log, encoding="utf-8"), ""
@@ -89,8 +90,8 @@ class Receiver:
             self._TAKE[what](self, *event)
         return self
 
-    def _take_connection(self, _at, port):
-        self.accepted[port] += 1
+    def _take_connection(self, at, port, count):
+        self.accepted[port].append((at, count))
 
     def _take_request(self, *event):
         arrival = Arrival(*event)

@@ -5,7 +5,7 @@
 Takes commands as lines of JSON on its standard input and answers each with "done". It ends with its input. The log
 gets a line of JSON for each event, in order; times are time.monotonic_ns():
 
-    ["+", at, port]                                       a connection was accepted
+    ["+", at, port, open]                                 a connection was accepted, and so many are open now
     [">", at, port, busy, path, headers, body]            a request is here, and `busy` are now (itself included)
     ["<", at, port, webhook-id, status]                   its answer was handed to the connection
     ["!", at, port, webhook-id]                           the process to be killed was killed
@@ -154,7 +154,7 @@ class Port:
             return
         stream.setblocking(False)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sink.note("+", self.number)
+        self.sink.note("+", self.number, 1 + len(self.connections) + len(self.handshakes) + len(self.stalled))
         if self.fault == "stall":
             self.stalled.append(stream)
             return
