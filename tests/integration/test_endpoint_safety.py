@@ -353,5 +353,5 @@ def test_an_answer_that_drips_ends_with_the_time(gateway, shop, machine, make_si
     point(shop, gateway, f"https://{SITE}:{site.port}")
     first = attempts(ask(shop, machine))[0]
     assert first["result"] == "retry" and "timed out" in first["error"], first
-    assert 2_500_000 < first["total_us"] < 4_500_000, first
+    assert 2_500_000 < first["total_us"] < 10_000_000, first  # of 60 s
     assert b"accept-encoding" not in site.requests[0].lower()
