@@ -130,8 +130,10 @@ static const struct config_key KEYS[] = {
     KEY("timers", "query_every", MS, "30s", SECOND, 600 * SECOND, timers.query_every_ms,
         "How often a connected machine is asked about an unknown outcome."),
 
-    KEY("outbound", "connections", CONFIG_INTEGER, "256", 1, 10000, outbound.connections,
-        "Most connections to integrators at once."),
+    KEY("outbound", "connections", CONFIG_INTEGER, "1024", 1, 10000, outbound.connections,
+        "Most callbacks on their way to integrators at once, each on a connection of its own; idle "
+        "ones "
+        "are kept for a minute beside them."),
     KEY("outbound", "connections_per_endpoint", CONFIG_INTEGER, "32", 1, 1000,
         outbound.connections_per_endpoint, "Most connections to one integrator."),
     KEY("outbound", "queue", CONFIG_INTEGER, "100000", 1000, 10000000, outbound.queue,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-enum { OWN_FILES_MAX = 64, KEPT_MIN = 4 };
+enum { OWN_FILES_MAX = 64 };
 
 enum class { CLASS_INTERACTIVE, CLASS_BULK, CLASS_COUNT };
 
@@ -58,22 +58,6 @@ static struct entry *find_idle(struct connection_pools *pools, enum class class)
     return idle;
 }
 
-/* How many connections each may keep, now that there are as many as there are. */
-static void share(struct connection_pools *pools, enum class class)
-{
-    static const size_t SYSTEM_PART[CLASS_COUNT] = {2, 4}; /* a half, a quarter */
-    size_t own_all = pools->connections_max / 4 / CLASS_COUNT;
-    size_t own_each = own_all / HASH_COUNT(pools->entries[class]);
-    struct entry *entry, *next;
-    HASH_ITER (hh, pools->entries[class], entry, next) {
-        size_t kept = is_system(entry) ? pools->connections_max / SYSTEM_PART[class] : own_each;
-        CURLMcode code =
-            curl_multi_setopt(multi_loop_handle(entry->pool.multi), CURLMOPT_MAXCONNECTS,
-                              (long)(kept > KEPT_MIN ? kept : KEPT_MIN));
-        assert(code == CURLM_OK);
-    }
-}
-
 static struct entry *entry_new(struct connection_pools *pools, enum class class,
                                const char *ca_file)
 {
@@ -87,7 +71,11 @@ static struct entry *entry_new(struct connection_pools *pools, enum class class,
     entry->ca_file = memory_text(ca_file);
     entry->pool.multi = multi_loop_new(pools->loop, on_worked, entry);
     HASH_ADD_KEYPTR(hh, pools->entries[class], entry->ca_file, strlen(entry->ca_file), entry);
-    share(pools, class);
+    /* libcurl counts those in use too, and closes the one that came free: a lower limit would turn
+     * every request of a busy pool into a handshake. */
+    CURLMcode code = curl_multi_setopt(multi_loop_handle(entry->pool.multi), CURLMOPT_MAXCONNECTS,
+                                       (long)pools->connections_max);
+    assert(code == CURLM_OK);
     return entry;
 }
 

@@ -25,8 +25,8 @@ struct connection_pool {
 /* libcurl has worked on this pool; as multi_loop_worked. */
 typedef void connection_pool_worked(struct connection_pool *pool);
 
-/* `connections_max`: kept in all, about: half of them for interactive and a quarter for bulk
- * requests under the system's certificates, a quarter for all others, but four in each pool. */
+/* `connections_max`: as many are in use at most, in all; and so many are kept in each pool, used or
+ * not, until they have been idle for http_client.c's IDLE_AGE_S. */
 struct connection_pools *connection_pools_new(uv_loop_t *loop, size_t connections_max,
                                               connection_pool_worked *worked);
 /* No pool may have users. */

@@ -121,7 +121,7 @@ struct outbound_handlers { /* all of them */
 };
 
 struct outbound_options {
-    int64_t connections_max;          /* kept in all, 256 */
+    int64_t connections_max;          /* in use at once, in all; 1,024 */
     int64_t connections_per_endpoint; /* at once to one integrator, 32 */
     int64_t queue_max;                /* callbacks held in memory, 100,000 */
     int64_t endpoint_waiting_max;     /* of them for one integrator, 1,000 */
