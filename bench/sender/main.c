@@ -10,6 +10,7 @@
 #include "bench/sender/sender.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
     static const struct sender_handlers HANDLERS = {.ready = on_ready, .done = on_done};
     struct program program;
     sender_options_read(argc, argv, &program.options);
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the daemon */
     uv_loop_init(&program.loop);
     program.sender = sender_open(&program.loop, &program.options, &HANDLERS, &program);
     uv_run(&program.loop, UV_RUN_DEFAULT);

@@ -14,6 +14,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
     static const struct lines_handlers COMMANDS = {.line = on_command, .ended = on_end};
     struct sink sink = {.endpoint_count = 1};
     read_options(&sink, argc, argv);
+    (void)signal(SIGPIPE, SIG_IGN); /* who hangs up early is seen by the write's result */
     uv_loop_init(&sink.loop);
     open_tls(&sink);
     sink.arrivals = arrivals_new();
