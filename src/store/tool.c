@@ -47,8 +47,9 @@ int store_tool_open(const char *conninfo, struct store_tool **ret_tool,
     const char *const keys[] = {"connect_timeout", "fallback_application_name", "options", "dbname",
                                 NULL};
     const char *const values[] = {
-        "10", "vendctl", "-c client_min_messages=warning -c lock_timeout=60s -c timezone=UTC",
-        conninfo, NULL};
+        "10", "vendctl",
+        "-c client_min_messages=warning -c lock_timeout=60s -c timezone=UTC -c jit=off", conninfo,
+        NULL};
     PGconn *connection = PQconnectdbParams(keys, values, 1);
     if (PQstatus(connection) != CONNECTION_OK) {
         error_set(ret_error, PQerrorMessage(connection));

@@ -15,10 +15,12 @@
     " AND (" since "::text IS NULL OR c.created_at >= " TOOL_TIME(since) ")"                       \
     " AND (" until "::text IS NULL OR c.created_at < " TOOL_TIME(until) ")"
 
-/* What became of callback `c` last. Its attempts are not older than it is, which spares their older partitions. */
+/* Attempts `a` of callback `c`: not older than it is and not of the future, which spares the other days' partitions. */
+#define ATTEMPT_OF(c)                                                                              \
+    "a.callback_id = " c ".callback_id AND a.started_at >= " c ".created_at - interval '1 day' AND a.started_at < now() + interval '1 day'"
+/* What became of callback `c` last. */
 #define LAST_FATE                                                                                  \
-    "(SELECT a.fate FROM callback_attempt a WHERE a.callback_id = c.callback_id"                   \
-    "    AND a.started_at >= c.created_at - interval '1 day' AND a.fate <> 'pending'"              \
+    "(SELECT a.fate FROM callback_attempt a WHERE " ATTEMPT_OF("c") " AND a.fate <> 'pending'"     \
     "    ORDER BY a.started_at DESC, a.number DESC LIMIT 1)"
 
 /* Of row `q` of the queue and its endpoint `e`. */
@@ -56,7 +58,7 @@
     " FROM shown s JOIN callback c USING (callback_id, created_at) JOIN integrator i USING (integrator_id)" \
     " LEFT JOIN callback_queue q ON q.callback_id = c.callback_id LEFT JOIN txn t ON t.txn_id = c.txn_id" \
     " LEFT JOIN LATERAL (SELECT a.number, a.error, a.http_status, a.answer FROM callback_attempt a" \
-    "     WHERE a.callback_id = c.callback_id AND a.started_at >= c.created_at - interval '1 day' AND a.number > 0" \
+    "     WHERE " ATTEMPT_OF("c") " AND a.number > 0" \
     "     ORDER BY a.started_at DESC, a.number DESC LIMIT 1) l ON true"                            \
     " LEFT JOIN LATERAL (SELECT max(b.callback_id) AS callback_id FROM callback_queue b"           \
     "     WHERE s.state = 'waiting' AND q.lane <> 0 AND b.integrator_id = q.integrator_id AND b.lane = q.lane AND NOT b.parked" \
@@ -78,7 +80,7 @@
     "           'connect_us', a.connect_us, 'tls_us', a.tls_us, 'first_byte_us', a.first_byte_us, 'total_us', a.total_us," \
     "           'error', a.error, 'answer', a.answer)) ORDER BY a.started_at, a.number), '[]')"    \
     "        FROM callback_attempt a LEFT JOIN gateway_instance o USING (instance_id)"             \
-    "       WHERE a.callback_id = c.callback_id AND a.started_at >= c.created_at - interval '1 day') AS attempts," \
+    "       WHERE " ATTEMPT_OF("c") ") AS attempts," \
     "     (SELECT coalesce(json_agg(json_strip_nulls(json_build_object('at', p.at, 'act', p.act, 'operator', p.operator," \
     "           'reason', p.reason)) ORDER BY p.act_id), '[]')"                                    \
     "        FROM callback_act p WHERE p.callback_id = c.callback_id) AS acts"                     \
@@ -124,7 +126,7 @@
     "   FROM again n LEFT JOIN callback_queue q USING (callback_id) LEFT JOIN LATERAL ("           \
     "     SELECT max(a.number) AS number, max(a.started_at) FILTER (WHERE a.number > 0) AS at,"    \
     "         (array_agg(a.instance_id ORDER BY a.started_at DESC))[1] AS instance_id"             \
-    "     FROM callback_attempt a WHERE a.callback_id = n.callback_id AND a.started_at >= n.created_at - interval '1 day') l ON true)," \
+    "     FROM callback_attempt a WHERE " ATTEMPT_OF("n") ") l ON true)," \
     " put AS (INSERT INTO callback_queue AS old (callback_id, created_at, owner_instance, owner_epoch, integrator_id, lane," \
     "     txn_id, kind, renames, attempts, last_attempt_at, expires_at, not_before, replays)"      \
     "   SELECT b.callback_id, b.created_at, g.instance_id, g.epoch, b.integrator_id, 0, b.txn_id, b.kind, b.renames, b.number, b.at," \
