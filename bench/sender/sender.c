@@ -15,8 +15,8 @@
 enum {
     MEMORY_MAX = 100000, /* events that wait in memory: a measurement never pages */
     URL_SIZE = 64,
-    CONNECTIONS_MAX = 2048, /* a pool keeps an eighth: all of fifty endpoints stay warm */
-    BATCH_MAX = 128,        /* this and what follows as the daemon has it by default */
+    CONNECTIONS_MAX = 256, /* this and what follows as the daemon has it by default */
+    BATCH_MAX = 128,
     STATEMENT_MS = 5000,
     CONNECT_MS = 5000,
     HEARTBEAT_MS = 2000,

@@ -117,7 +117,7 @@ static void on_command(void *arg, const char *line)
     struct sink *sink = arg;
     size_t number;
     char name[FAULT_NAME_SIZE];
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     struct endpoint *endpoint = NULL;
     if (sscanf(line, "fault %zu %15s", &number, name) == 2 && fault_parse(name, &fault))
         endpoint = endpoint_numbered(sink, number);

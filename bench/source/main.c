@@ -57,7 +57,7 @@ static int64_t integer(const char *text)
 
 static void add_phase(struct source *source, const char *text)
 {
-    struct phase phase;
+    struct phase phase = {0};
     if (source->phase_count == PHASES_MAX ||
         sscanf(text, "%" SCNd64 ":%" SCNd64, &phase.rate, &phase.count) != 2 || phase.rate < 0 ||
         phase.count < 0)

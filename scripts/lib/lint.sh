@@ -5,7 +5,7 @@ cd "$ROOT" || exit
 JOBS=$(nproc)
 
 c_files() {
-    find src examples tests -name '*.[ch]' | sort
+    find src examples tests bench -name '*.[ch]' | sort
 }
 
 c_sources() {
