@@ -7,4 +7,5 @@ void *lint_next(const void *element);
          (element) = (next), (next) = lint_next(element))
 #define DL_FOREACH LL_FOREACH
 #define DL_FOREACH_SAFE LL_FOREACH_SAFE
+#define DL_FOREACH_SAFE2(head, element, next_one, field) LL_FOREACH_SAFE(head, element, next_one)
 #define CDL_FOREACH LL_FOREACH
