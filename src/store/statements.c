@@ -219,8 +219,9 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
      * that of two who adopt at once only one finds it as it was. Without a new epoch since the last adoption it has written
      * nothing since. */
     [STATEMENT_ADOPT] = {"adopt", ON_STEPS, true, "iiii",
-        "WITH dead AS (SELECT g.instance_id, g.epoch FROM gateway_instance g"
-        "   WHERE g.instance_id = $3 AND (extract(epoch FROM g.heartbeat_at) * 1000000)::bigint = $4 FOR UPDATE),"
+        "WITH dead AS (SELECT g.instance_id, g.epoch FROM gateway_instance g JOIN gateway_instance me ON me.instance_id = $1"
+        "   WHERE g.instance_id = $3 AND (extract(epoch FROM g.heartbeat_at) * 1000000)::bigint = $4 AND me.epoch = $2"
+        "   FOR UPDATE OF g),"
         " before AS (SELECT coalesce(max(a.through), 0) AS through FROM lane_adoption a WHERE a.instance_id = $3),"
         " fresh AS (SELECT dead.* FROM dead, before WHERE dead.epoch > before.through + (before.through > 0)::integer),"
         " raised AS (UPDATE gateway_instance g SET epoch = g.epoch + 1, heartbeat_at = g.heartbeat_at - interval '1 us' FROM fresh WHERE g.instance_id = fresh.instance_id),"
@@ -229,7 +230,9 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " passed AS (UPDATE lane_adoption a SET adopted_by = $1, adopted_at = now() FROM dead"
         "   WHERE a.adopted_by = dead.instance_id RETURNING 1)"
         " SELECT 1 FROM dead WHERE EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM passed)"},
-    [STATEMENT_LANES_CLAIM] = {"lanes_claim", ON_STEPS, false, "ii", LANES_OF("machine m") " AND m.owner_instance = $1"},
+    [STATEMENT_LANES_CLAIM] = {"lanes_claim", ON_STEPS, false, "ii", 
+        "WITH fence AS (SELECT 1 FROM gateway_instance WHERE instance_id = $1 AND epoch = $2 FOR SHARE)"
+        " " LANES_OF("fence, machine m") " AND m.owner_instance = $1"},
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
@@ -401,8 +404,9 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_CALLBACK_SURVEY] = {"callback_survey", ON_STEPS, false, "ii",
         "SELECT q.integrator_id, max(q.lane) FROM callback_queue q WHERE NOT q.parked AND q.replays = 0 AND " MINE " GROUP BY 1"},
     [STATEMENT_ENDPOINT_HOLD] = {"endpoint_hold", ON_STEPS, false, "iiit",
-        "WITH held AS (UPDATE integrator_endpoint SET held_at = now(), held_by = 'vendgate', held_reason = $4"
-        "   WHERE integrator_id = $3 AND held_at IS NULL RETURNING integrator_id)"
+        "WITH fence AS (SELECT 1 FROM gateway_instance WHERE instance_id = $1 AND epoch = $2 FOR SHARE),"
+        " held AS (UPDATE integrator_endpoint SET held_at = now(), held_by = 'vendgate', held_reason = $4"
+        "   FROM fence WHERE integrator_id = $3 AND held_at IS NULL RETURNING integrator_id)"
         " INSERT INTO callback_act (act, integrator_id, operator, reason) SELECT 'hold', integrator_id, 'vendgate', $4 FROM held"},
     /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
      * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. A refused /txn/vend waits for a person. Who does not own

@@ -174,7 +174,8 @@ static UNUSED void answer_own(const struct question *question, enum store_outcom
     struct store_machine_owned owned = {.mark = -1};
     if (played.own_told)
         owned = played.owned;
-    owned.owner_epoch = ++played.owner_epoch;
+    const struct machine *machine = question->arg; /* nobody had it meanwhile */
+    owned.owner_epoch = played.any_machine ? machine->owner_epoch + 1 : ++played.owner_epoch;
     snprintf(owned.journal, sizeof owned.journal, "%s", played.journal);
     question->own(question->arg, outcome, &owned);
 }

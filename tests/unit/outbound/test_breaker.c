@@ -3,8 +3,10 @@
 #include <check.h>
 #include <stdlib.h>
 
+#define START_MS INT64_C(1000000)
+
 static struct breaker breaker;
-static int64_t now_ms = 1000000;
+static int64_t now_ms;
 
 static enum breaker_change tell(enum health health)
 {
@@ -163,10 +165,17 @@ START_TEST(a_reset_forgets_all_but_the_probe_that_is_under_way)
 }
 END_TEST
 
+static void begin(void)
+{
+    breaker = (struct breaker){0};
+    now_ms = START_MS;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("breaker");
     TCase *tests = tcase_create("breaker");
+    tcase_add_checked_fixture(tests, begin, NULL);
     tcase_add_test(tests, five_in_a_row_without_an_answer_open_it);
     tcase_add_loop_test(tests, an_answer_in_between_starts_the_row_anew, 0, 2);
     tcase_add_test(tests, half_of_the_last_twenty_open_it);

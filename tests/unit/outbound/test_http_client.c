@@ -11,7 +11,7 @@ static struct receiver receiver;
 static struct http_client *client;
 static struct networks *loopback;
 static struct sockaddr_storage address;
-static char directory[] = "/tmp/vendgate-http-client-XXXXXX";
+static char directory[40];
 static char url[64];
 
 struct heard {
@@ -56,6 +56,7 @@ static void open_client(const char *proxy)
 static void setup(void)
 {
     char error[NETWORKS_ERROR_SIZE];
+    snprintf(directory, sizeof(directory), "/tmp/vendgate-http-client-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     ck_assert_int_eq(uv_loop_init(&loop), 0);
     ck_assert_int_eq(networks_parse("127.0.0.0/8", &loopback, error), 0);
