@@ -62,7 +62,7 @@ START_TEST(what_waited_goes_in_order_when_it_is_back_and_never_more_than_its_win
         late += id < last[feed];
         last[feed] = id;
     }
-    ck_assert_uint_le(late, 5); /* two that go in the same turn may arrive in either order */
+    ck_assert_uint_le(late, 15); /* those under way together arrive in any order; by chance: 29 */
 }
 END_TEST
 

@@ -492,6 +492,7 @@ END_TEST
 
 START_TEST(without_a_master_key_what_is_sealed_holds_its_integrator)
 {
+    tear_down();
     open_people_with(NULL);
     people_refresh(people, NULL, NULL);
     struct store_integrator_row ada = {.integrator_id = ADA,
