@@ -2,6 +2,7 @@
 
 #include "base/macros.h"
 #include "store/tool_callback_sql.h"
+#include "store/tool_replay_sql.h"
 
 #include <string.h>
 
