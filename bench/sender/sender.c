@@ -58,7 +58,8 @@ static void check_done(struct sender *sender)
         timer_start(sender->patience, 0);
 }
 
-static void on_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+static void on_recorded(void *arg, int64_t callback_id, enum store_recorded recorded,
+                        int64_t lane UNUSED)
 {
     struct sender *sender = arg;
     if (recorded != STORE_RECORDED)
@@ -70,7 +71,7 @@ static void on_recorded(void *arg, int64_t callback_id, enum store_recorded reco
 }
 
 static void on_retry_recorded(void *arg UNUSED, int64_t callback_id UNUSED,
-                              enum store_recorded recorded UNUSED)
+                              enum store_recorded recorded UNUSED, int64_t lane UNUSED)
 {
 }
 

@@ -16,19 +16,27 @@ static const char *attempt_result_name(enum attempt_result result)
     return NAMES[result];
 }
 
-/* Of an attempt that ends nothing. */
-static void attempt_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+/* Another process has the whole lane: none of it goes on here because this one has ended. */
+static void lost(const struct broker *broker, int64_t callback_id, int64_t lane)
 {
-    struct broker *broker = arg;
-    if (recorded == STORE_NOT_OURS)
-        outbound_forget(broker->outbound, callback_id);
+    if (lane != 0)
+        outbound_forget_lane(broker->outbound, lane);
+    outbound_forget(broker->outbound, callback_id);
 }
 
-static void end_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+/* Of an attempt that ends nothing. */
+static void attempt_recorded(void *arg, int64_t callback_id, enum store_recorded recorded,
+                             int64_t lane)
 {
-    struct broker *broker = arg;
     if (recorded == STORE_NOT_OURS)
-        outbound_forget(broker->outbound, callback_id);
+        lost(arg, callback_id, lane);
+}
+
+static void end_recorded(void *arg, int64_t callback_id, enum store_recorded recorded, int64_t lane)
+{
+    const struct broker *broker = arg;
+    if (recorded == STORE_NOT_OURS)
+        lost(broker, callback_id, lane);
     else
         outbound_recorded(broker->outbound, callback_id);
 }

@@ -119,15 +119,17 @@ static void recorded(struct operation *operation, enum store_outcome outcome, co
     CRASH_POINT(after_callback_recorded);
     const char *callback = (const char *)operation->parameters.bytes.bytes;
     enum store_recorded result = STORE_RECORDED;
+    int64_t lane = 0;
     if (outcome != STORE_APPLIED) {
         result = STORE_NOT_RECORDED;
         log_warning("callback_outcome_not_recorded", LOG_TEXT("callback", callback));
     } else if (!row_bool(rows, 0, 0)) {
         result = STORE_NOT_OURS;
+        lane = row_integer(rows, 0, 1);
         log_warning("callback_completion_refused", LOG_TEXT("callback", callback),
                     LOG_TEXT("error", "another process has taken it over, or a person"));
     }
-    operation->callback.recorded(operation->arg, strtoll(callback, NULL, 10), result);
+    operation->callback.recorded(operation->arg, strtoll(callback, NULL, 10), result, lane);
 }
 
 /* Attempts of callbacks that are still pending: the last value is their fate. */

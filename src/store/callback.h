@@ -58,7 +58,10 @@ struct store_callback_attempt {
 /* What became of an outcome: on disk; or the callback was not ours any more, and is not settled by
  * it; or PostgreSQL refused it (logged). */
 enum store_recorded { STORE_RECORDED = 1, STORE_NOT_OURS, STORE_NOT_RECORDED };
-typedef void store_recorded_cb(void *arg, int64_t callback_id, enum store_recorded recorded);
+/* `lane`: with NOT_OURS, the lane that another process has with it; 0: a person has taken it out, or
+ * it has no lane. */
+typedef void store_recorded_cb(void *arg, int64_t callback_id, enum store_recorded recorded,
+                               int64_t lane);
 /* Never fails towards the caller: kept in memory (bounded; the oldest attempts without a fate are
  * dropped first, with a warning, and their callback does not run) while the store is away. */
 void store_callback_attempt_save(struct store *store, const struct store_callback_attempt *attempt,

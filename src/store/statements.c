@@ -48,6 +48,8 @@
     "     unix_ms(q.not_before), q.replays > 0"                                                    \
     " FROM (SELECT * FROM callback_queue q WHERE " which " AND NOT q.parked AND " MINE order ") q" \
     " JOIN callback c USING (callback_id, created_at) ORDER BY callback_id"
+/* Of callback $3, whoever has it; 0: it has none, or is in the queue no more. */
+#define LANE_NOW " coalesce((SELECT q.lane FROM callback_queue q WHERE q.callback_id = $3), 0)"
 /* The callbacks of a live purchase's lane follow its machine: one process sends them, in order. */
 #define LANES_OF(machines)                                                                         \
     "UPDATE callback_queue q SET owner_instance = $1, owner_epoch = $2 FROM " machines ", txn t, txn s" \
@@ -425,7 +427,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "   FROM mine WHERE q.callback_id = mine.callback_id AND mine.stays),"
         " gone AS (DELETE FROM callback_queue q USING mine WHERE q.callback_id = mine.callback_id AND NOT mine.stays)"
         " SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM callback_attempt"
-        "     WHERE callback_id = $3 AND number = $4 AND started_at = from_unix_ms($5) AND fate = $16)"},
+        "     WHERE callback_id = $3 AND number = $4 AND started_at = from_unix_ms($5) AND fate = $16)," LANE_NOW},
     /* $3 callback, $4 now, $5 fate */
     [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
         "WITH mine AS (SELECT callback_id FROM callback_queue q WHERE callback_id = $3 AND " MINE " FOR UPDATE),"
@@ -435,7 +437,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "   FROM mine WHERE q.callback_id = mine.callback_id AND $5 = 'parked'),"
         " gone AS (DELETE FROM callback_queue q USING mine WHERE q.callback_id = mine.callback_id AND $5 <> 'parked')"
         " SELECT EXISTS (SELECT FROM mine) OR EXISTS (SELECT FROM callback_attempt"
-        "     WHERE callback_id = $3 AND number = 0 AND started_at = from_unix_ms($4) AND fate = $5)"},
+        "     WHERE callback_id = $3 AND number = 0 AND started_at = from_unix_ms($4) AND fate = $5)," LANE_NOW},
     /* $3 machine, $4 kind, $5 body, $6 key. The webhook-id comes from the key, so that a second run after a lost connection
      * repeats it. */
     [STATEMENT_FEED_PUBLISH] = {"feed_publish", ON_STEPS, false, "iitttt",

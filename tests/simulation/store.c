@@ -150,7 +150,8 @@ static void operation_answer(struct store *store, struct operation *operation)
         operation->callback.recorded(operation->arg, operation->number,
                                      operation->outcome != STORE_APPLIED ? STORE_NOT_RECORDED
                                      : operation->found                  ? STORE_RECORDED
-                                                                         : STORE_NOT_OURS);
+                                                                         : STORE_NOT_OURS,
+                                     0);
         break;
     }
     operation_free(operation);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define QUICK_MS 200
+#define LANE 77
 
 static struct world silent, quick, third; /* the first is alive, but shows it once a minute */
 static bool quick_is_open;
@@ -45,8 +46,8 @@ static void owe_two(int machine)
 {
     struct txn_record txn = locking(&silent, machine, 0);
     struct store_txn_step step = begin_step(&txn);
-    put_callback(&silent, &step, "/txn/request", "{}");
-    put_callback(&silent, &step, "/txn/vend", "{}");
+    put_callback(&silent, &step, "/txn/request", "{}")->lane = LANE;
+    put_callback(&silent, &step, "/txn/vend", "{}")->lane = LANE;
     silent.waiting++;
     store_txn_begin(silent.store, &step, count_step, &silent);
     world_wait(&silent);
@@ -136,6 +137,7 @@ START_TEST(what_it_ends_afterwards_is_refused)
     adopted_by_quick();
     delivered(&silent, callback_ids[0]);
     ck_assert_int_eq(silent.recorded[STORE_NOT_OURS], 1);
+    ck_assert_int_eq(silent.lane, LANE); /* which it loses whole */
     ck_assert_int_eq(owed_to(&quick), 2);
     ck_assert_int_eq(admin(&silent,
                            "SELECT count(*) FROM callback_attempt WHERE callback_id = %ld AND"

@@ -249,10 +249,12 @@ struct store_txn_step next_step(struct txn_record *txn, enum txn_state state, en
     return step;
 }
 
-void count_recorded(void *arg, int64_t callback_id, enum store_recorded recorded)
+void count_recorded(void *arg, int64_t callback_id, enum store_recorded recorded, int64_t lane)
 {
+    struct world *world = arg;
     (void)callback_id;
-    ((struct world *)arg)->recorded[recorded]++;
+    world->recorded[recorded]++;
+    world->lane = lane;
 }
 
 void count_done(void *arg, enum store_outcome outcome)

@@ -32,6 +32,7 @@ struct world {
     int64_t alive_until_ms;
     int adoptions, dispossessions;
     int recorded[STORE_NOT_RECORDED + 1]; /* of count_recorded() */
+    int64_t lane;                         /* told by it last */
     char changed[64];                     /* "what key" of the last news */
     bool closed;
     int outcomes[5];                /* by enum store_outcome, of count_outcome() and its like */
@@ -78,7 +79,7 @@ struct store_txn_step next_step(struct txn_record *txn, enum txn_state state, en
 void count_step(void *arg, enum store_outcome outcome, const struct store_txn_result *result);
 void count_done(void *arg, enum store_outcome outcome);
 /* Counts what became of a callback's outcome in world->recorded. */
-void count_recorded(void *arg, int64_t callback_id, enum store_recorded recorded);
+void count_recorded(void *arg, int64_t callback_id, enum store_recorded recorded, int64_t lane);
 
 /* Queues the step and waits for it. */
 enum store_outcome begin(struct world *world, struct txn_record *txn);

@@ -83,7 +83,7 @@ static struct {
     struct store_callback_attempt attempt;
     int64_t settled_callback, recorded, forgotten, lease_until_ms;
     int forgotten_all;
-    int64_t forgotten_lane;
+    int64_t forgotten_lane, lane_elsewhere;
     const char *settled_fate;
 } played;
 
@@ -424,7 +424,7 @@ void store_callback_attempt_save(struct store *store UNUSED,
                                  store_recorded_cb *callback, void *arg)
 {
     played.attempt = *attempt;
-    callback(arg, attempt->callback_id, STORE_RECORDED);
+    callback(arg, attempt->callback_id, STORE_RECORDED, 0);
 }
 
 void store_callback_settle(struct store *store UNUSED, int64_t callback_id, const char *fate,
@@ -432,7 +432,7 @@ void store_callback_settle(struct store *store UNUSED, int64_t callback_id, cons
 {
     played.settled_callback = callback_id;
     played.settled_fate = fate;
-    callback(arg, callback_id, STORE_NOT_OURS);
+    callback(arg, callback_id, STORE_NOT_OURS, played.lane_elsewhere);
 }
 
 #endif

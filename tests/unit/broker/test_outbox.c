@@ -328,6 +328,10 @@ START_TEST(a_callback_that_is_no_longer_ours_is_forgotten)
     broker_outbound_journal(&journal);
     journal.settle(played.broker, 9, CALLBACK_EXPIRED); /* played: another process has it */
     ck_assert_int_eq(played.forgotten, 9);
+    ck_assert_int_eq(played.forgotten_lane, 0);
+    played.lane_elsewhere = 7; /* and with it what waits behind it */
+    journal.settle(played.broker, 9, CALLBACK_EXPIRED);
+    ck_assert_int_eq(played.forgotten_lane, 7);
     journal.record(played.broker, &(struct outbound_attempt){.callback_id = 5,
                                                              .result = ATTEMPT_RETRY,
                                                              .fate = CALLBACK_PENDING});
