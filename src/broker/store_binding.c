@@ -52,6 +52,8 @@ static void data_changed(void *arg, const char *what, const char *key)
     bool everything = what[0] == '\0';
     bool machine = strcmp(what, "machine") == 0;
     bool callback = strcmp(what, "callback") == 0;
+    if (everything && broker->ready)
+        outbox_survey(broker); /* a callback may have been added unheard */
     if (everything || callback)
         outbox_changed(broker, key);
     if (everything || machine)

@@ -260,6 +260,15 @@ START_TEST(a_purchase_whose_request_a_person_took_out_is_closed)
 }
 END_TEST
 
+START_TEST(what_was_not_heard_of_while_nobody_listened_is_looked_for)
+{
+    played.store.changed(played.broker, "", "");
+    in_outbox(12, "/feed/alerts");
+    answer_all();
+    ck_assert_int_eq(played.submitted.callback_id, 12);
+}
+END_TEST
+
 START_TEST(replays_are_read_when_a_person_orders_them)
 {
     int before = played.replays_asked;
@@ -384,6 +393,7 @@ static void add_people(Suite *suite)
     tcase_add_test(tests, a_callback_that_a_person_took_out_is_forgotten);
     tcase_add_test(tests, a_look_that_fails_forgets_nothing);
     tcase_add_test(tests, a_purchase_whose_request_a_person_took_out_is_closed);
+    tcase_add_test(tests, what_was_not_heard_of_while_nobody_listened_is_looked_for);
     tcase_add_test(tests, replays_are_read_when_a_person_orders_them);
     suite_add_tcase(suite, tests);
 }
