@@ -122,11 +122,11 @@ static void submit(struct live *live, const struct owed *owed, int64_t callback_
         live->request_callback_id = callback_id;
     struct broker *broker = live->machine->broker;
     /* Nothing may overtake its lane's callbacks that are only in the outbox. */
-    bool held =
-        live->request_withheld || outbox_holds(broker, callback.integrator_id, callback.lane);
+    bool held = live->request_withheld ||
+                outbox_holds(live->machine, callback.integrator_id, callback.lane);
     if (!held && outbound_submit(broker->outbound, &callback) != -ENOBUFS)
         return;
-    outbox_left(broker, callback.integrator_id, callback.lane, callback_id);
+    outbox_left(live->machine, callback.integrator_id, callback.lane, callback_id);
     live->request_withheld |= callback.kind == CALLBACK_REQUEST && !callback.renames;
 }
 

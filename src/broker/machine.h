@@ -56,10 +56,9 @@ struct machine {
     struct input *mailbox, *current; /* owned */
     size_t waiting;
     bool turning;
-    bool reloaded;    /* a row was found while a step is decided again, or on arrival */
-    bool lanes_moved; /* callbacks of its purchase are, or were until it arrived, another process's
-                       */
-    struct plan plan; /* in flight: what current decided */
+    bool reloaded;        /* a row was found while a step is decided again, or on arrival */
+    int64_t shelved_lane; /* of this lane something may be in the outbox only; 0: of none */
+    struct plan plan;     /* in flight: what current decided */
     struct txn_step step;
     struct txn_record *successor; /* of the step in flight: the row that takes over; owned */
     struct owed owed[STORE_STEP_CALLBACKS_MAX]; /* of the step in flight */

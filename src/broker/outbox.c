@@ -1,10 +1,12 @@
 /* outbox.c - callbacks that are only in the database, on their way into outbound: after a start,
  * where outbound had no room, and where people or other processes have changed what we owe.
  *
- * One shelf per integrator that has such callbacks. It is read in the order of the ids, which is
- * that of every lane, a page at a time, as long as outbound has room. What is committed meanwhile
- * for a lane that may have callbacks on the shelf is left there too: nothing overtakes its lane. A
- * lane that began later has none, so a customer who waits now does not wait for yesterday's. */
+ * Two shelves per integrator that has such callbacks: those of purchases, and those without a lane
+ * (feeds), so that neither waits for the other's room. A shelf is read in the order of the ids,
+ * which is that of every lane, a page at a time, as long as outbound has room. A machine knows
+ * whether something of its session's lane may be on the shelf: then what is committed for it
+ * follows it there, and nothing overtakes its lane. Everybody else passes by, so a customer who
+ * waits now does not wait for yesterday's. */
 #include "broker/internal.h"
 
 #include "base/clock.h"
@@ -17,14 +19,13 @@
 #include <stdlib.h>
 
 #define PAGE 500
-#define FULL_RETRY_MS 10000 /* outbound tells when it has room; this is for when it could not */
-#define REPLAYS_EVERY_MS 30000
+#define FULL_RETRY_MS 10000   /* outbound tells when it has room; this is for when it could not */
+#define REPLAYS_EVERY_MS 5000 /* they are read ten seconds ahead */
 
 struct shelf {
-    int64_t integrator_id;
+    int64_t key; /* the integrator's id; minus that: its callbacks without a lane */
     struct broker *broker;
-    int64_t after;    /* callbacks up to this id are in outbound, or done */
-    int64_t lane_max; /* lanes above it have nothing here */
+    int64_t after; /* callbacks up to this id are in outbound, or done */
     int64_t again; /* while a page is read: go on behind this id, if it is lower; else INT64_MAX */
     int64_t read_ms; /* monotonic, when the last page was asked for */
     size_t rows;     /* of the page being read */
@@ -87,28 +88,30 @@ static bool row_submit(struct broker *broker, const struct store_callback_row *r
 
 static void page_read(struct shelf *shelf);
 
-static struct shelf *shelf_find(const struct broker *broker, int64_t integrator_id)
+static int64_t key_of(int64_t integrator_id, int64_t lane)
+{
+    return lane == 0 ? -integrator_id : integrator_id;
+}
+
+static struct shelf *shelf_find(const struct broker *broker, int64_t key)
 {
     struct shelf *shelf;
-    HASH_FIND(hh, broker->outbox.shelves, &integrator_id, sizeof integrator_id, shelf);
+    HASH_FIND(hh, broker->outbox.shelves, &key, sizeof key, shelf);
     return shelf;
 }
 
 /* With everything above `after` on it. */
-static struct shelf *shelf_put(struct broker *broker, int64_t integrator_id, int64_t lane,
-                               int64_t after)
+static void shelf_put(struct broker *broker, int64_t key, int64_t after)
 {
-    struct shelf *shelf = shelf_find(broker, integrator_id);
+    struct shelf *shelf = shelf_find(broker, key);
     if (!shelf) {
         shelf = memory_zero(1, sizeof *shelf);
         shelf->broker = broker;
-        shelf->integrator_id = integrator_id;
+        shelf->key = key;
         shelf->after = after;
         shelf->again = INT64_MAX;
-        HASH_ADD(hh, broker->outbox.shelves, integrator_id, sizeof integrator_id, shelf);
+        HASH_ADD(hh, broker->outbox.shelves, key, sizeof key, shelf);
     }
-    if (lane > shelf->lane_max)
-        shelf->lane_max = lane;
     if (shelf->reading) {
         shelf->more = true;
         if (after < shelf->again)
@@ -116,7 +119,6 @@ static struct shelf *shelf_put(struct broker *broker, int64_t integrator_id, int
     } else if (after < shelf->after) {
         shelf->after = after;
     }
-    return shelf;
 }
 
 static void shelf_free(struct shelf *shelf)
@@ -175,28 +177,39 @@ static void page_read(struct shelf *shelf)
     shelf->full = false;
     shelf->rows = 0;
     shelf->read_ms = clock_monotonic_ms();
-    store_callback_page(shelf->broker->store, shelf->integrator_id, shelf->after, PAGE, page_row,
-                        shelf);
+    const struct store_callback_page_order order = {
+        .integrator_id = shelf->key < 0 ? -shelf->key : shelf->key,
+        .with_lane = shelf->key > 0,
+        .after = shelf->after,
+        .limit = PAGE,
+    };
+    store_callback_page(shelf->broker->store, &order, page_row, shelf);
 }
 
-bool outbox_holds(const struct broker *broker, int64_t integrator_id, int64_t lane)
+bool outbox_holds(const struct machine *machine, int64_t integrator_id, int64_t lane)
 {
-    if (broker->outbox.surveying)
-        return true;
-    const struct shelf *shelf = shelf_find(broker, integrator_id);
-    return shelf && (lane == 0 || lane <= shelf->lane_max);
+    const struct broker *broker = machine->broker;
+    return broker->outbox.surveying ||
+           (machine->shelved_lane == lane && shelf_find(broker, key_of(integrator_id, lane)));
 }
 
-void outbox_left(struct broker *broker, int64_t integrator_id, int64_t lane, int64_t callback_id)
+void outbox_left(struct machine *machine, int64_t integrator_id, int64_t lane, int64_t callback_id)
 {
-    shelf_put(broker, integrator_id, lane, callback_id - 1);
+    machine->shelved_lane = lane;
+    shelf_put(machine->broker, key_of(integrator_id, lane), callback_id - 1);
 }
 
-void outbox_room(struct broker *broker, int64_t integrator_id)
+static void shelf_room(const struct broker *broker, int64_t key)
 {
-    struct shelf *shelf = shelf_find(broker, integrator_id);
+    struct shelf *shelf = shelf_find(broker, key);
     if (shelf && !shelf->reading && store_ready(broker->store))
         page_read(shelf);
+}
+
+void outbox_room(const struct broker *broker, int64_t integrator_id)
+{
+    shelf_room(broker, integrator_id);
+    shelf_room(broker, -integrator_id);
 }
 
 static void shelves_read(struct broker *broker)
@@ -218,11 +231,11 @@ void outbox_free(struct broker *broker)
 
 /* --- Everything that is ours --- */
 
-static void surveyed(void *arg, enum store_outcome outcome, int64_t integrator_id, int64_t lane_max)
+static void surveyed(void *arg, enum store_outcome outcome, int64_t integrator_id, bool with_lane)
 {
     struct broker *broker = arg;
     if (integrator_id != 0) {
-        shelf_put(broker, integrator_id, lane_max, 0);
+        shelf_put(broker, with_lane ? integrator_id : -integrator_id, 0);
         return;
     }
     if (outcome != STORE_APPLIED) {
@@ -318,9 +331,10 @@ static void looked(void *arg, enum store_outcome outcome, const struct store_cal
     struct broker *broker = look->broker;
     if (row) {
         look->found = true;
-        bool held = !row->replay && outbox_holds(broker, row->integrator_id, row->lane);
+        int64_t key = key_of(row->integrator_id, row->lane);
+        bool held = !row->replay && (broker->outbox.surveying || shelf_find(broker, key));
         if (held || !row_submit(broker, row))
-            outbox_left(broker, row->integrator_id, row->lane, row->callback_id);
+            shelf_put(broker, key, row->callback_id - 1);
         return;
     }
     if (outcome == STORE_APPLIED && !look->found) {
@@ -350,14 +364,14 @@ void outbox_changed(struct broker *broker, const char *key)
 void outbox_sweep(struct broker *broker)
 {
     struct outbox *outbox = &broker->outbox;
-    if (!broker->ready || !store_ready(broker->store))
+    if (!store_ready(broker->store))
         return;
     if (outbox->claim_due)
-        store_callback_claim(broker->store, lanes_claimed, broker);
+        store_callback_claim(broker->store, NULL, lanes_claimed, broker);
     if (outbox->survey_due)
         outbox_survey(broker);
     if (!outbox->surveying)
-        shelves_read(broker);
-    if (!outbox->replays_reading && clock_monotonic_ms() >= outbox->replays_ms)
+        shelves_read(broker); /* during the start too: a page may have failed */
+    if (broker->ready && !outbox->replays_reading && clock_monotonic_ms() >= outbox->replays_ms)
         replays_page(broker, 0);
 }

@@ -3,6 +3,7 @@
 
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "store/callback.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,19 +26,12 @@ static void arrival_settle(struct machine *machine)
     input_done(machine, STORE_APPLIED);
 }
 
-/* Its callbacks were another process's until now: they are read before any that follows. */
-static void lanes_take(struct machine *machine, const struct store_live_row *row)
-{
-    if (machine->lanes_moved)
-        outbox_left(machine->broker, row->txn->integrator_id, row->txn->session, 1);
-    machine->lanes_moved = false;
-}
-
 static void adopted(void *arg, enum store_outcome outcome, const struct store_live_row *row)
 {
     struct machine *machine = arg;
     if (row) {
-        lanes_take(machine, row);
+        outbox_left(machine, row->txn->integrator_id, row->txn->session, 1);
+        outbox_room(machine->broker, row->txn->integrator_id);
         live_reload(machine, row);
         machine->reloaded = true;
         log_notice("txn_adopted", LOG_INT("txn", row->txn->id), LOG_TEXT("vm", machine->vm_id));
@@ -50,6 +44,15 @@ static void adopted(void *arg, enum store_outcome outcome, const struct store_li
     struct live *gone = machine->reloaded ? NULL : machine->live;
     live_free(&gone); /* another process has ended it */
     arrival_settle(machine);
+}
+
+static void lane_claimed(void *arg, enum store_outcome outcome)
+{
+    struct machine *machine = arg;
+    if (outcome == STORE_APPLIED)
+        store_txn_load_live(machine->broker->store, machine->vm_id, adopted, machine);
+    else
+        input_done(machine, outcome);
 }
 
 static void owned(void *arg, enum store_outcome outcome, const struct store_machine_owned *owned)
@@ -68,7 +71,6 @@ static void owned(void *arg, enum store_outcome outcome, const struct store_mach
     CRASH_POINT(after_machine_owned_before_welcome);
     bool held_elsewhere = owned->owner_epoch != machine->owner_epoch + 1;
     machine->owner_epoch = owned->owner_epoch;
-    machine->lanes_moved |= owned->lanes_moved;
     machine->reloaded = false;
     machine->sequence.event_epoch = owned->state_epoch;
     machine->sequence.mark = owned->mark;
@@ -77,10 +79,10 @@ static void owned(void *arg, enum store_outcome outcome, const struct store_mach
     if (owned->approval_n > machine->approval_n)
         machine->approval_n = owned->approval_n;
     snprintf(machine->journal, sizeof machine->journal, "%s", owned->journal);
-    if (machine->live && !held_elsewhere && !machine->lanes_moved)
+    if (machine->live && !held_elsewhere)
         arrival_settle(machine);
-    else /* another process may have moved its transaction, or left one behind */
-        store_txn_load_live(machine->broker->store, machine->vm_id, adopted, machine);
+    else /* another process may have moved its transaction, or left one behind, with callbacks */
+        store_callback_claim(machine->broker->store, machine->vm_id, lane_claimed, machine);
 }
 
 void arrived_work(struct machine *machine, struct input *input)

@@ -50,6 +50,7 @@ static void live_row(void *arg, enum store_outcome outcome, const struct store_l
         machine->owner_epoch = known ? known->owner_epoch : 0;
         if (!machine->live) /* else read before the store was lost during recovery */
             live_recover(live_new(machine, row));
+        machine->shelved_lane = row->txn->session; /* until the outbox is read */
         return;
     }
     CRASH_POINT(start_rows_read);

@@ -88,7 +88,6 @@ static void let_go(struct machine *machine)
     log_notice("txn_left_to_another_process", LOG_INT("txn", live->txn.id),
                LOG_TEXT("vm", machine->vm_id));
     outbound_forget_lane(machine->broker->outbound, live->txn.session);
-    machine->lanes_moved = true; /* it may come back */
     live_free(&live);
 }
 
@@ -208,7 +207,7 @@ void step_cancel_settle(struct machine *machine, enum store_outcome outcome, boo
         return;
     }
     const struct txn_record *txn = &machine->live->txn;
-    outbox_left(machine->broker, txn->integrator_id, txn->session, callback_id);
+    outbox_left(machine, txn->integrator_id, txn->session, callback_id);
     outbox_room(machine->broker, txn->integrator_id);
 }
 

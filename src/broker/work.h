@@ -62,12 +62,13 @@ void callbacks_submit(struct live *live, const int64_t *callback_ids);
 /* outbox.c - callbacks that are only in the database, on their way into outbound */
 /* Finds all that are ours; ends in recovery_done() at the start. */
 void outbox_survey(struct broker *broker);
-/* A callback of this lane may be there: what is committed now for it is left there too. */
-bool outbox_holds(const struct broker *broker, int64_t integrator_id, int64_t lane);
+/* A callback of this lane, that of the machine's session, may be there: what is committed now for
+ * it is left there too. */
+bool outbox_holds(const struct machine *machine, int64_t integrator_id, int64_t lane);
 /* It stays there for now: with those that follow it, it is read when outbound has room. */
-void outbox_left(struct broker *broker, int64_t integrator_id, int64_t lane, int64_t callback_id);
+void outbox_left(struct machine *machine, int64_t integrator_id, int64_t lane, int64_t callback_id);
 /* Outbound has room again for this integrator's. */
-void outbox_room(struct broker *broker, int64_t integrator_id);
+void outbox_room(const struct broker *broker, int64_t integrator_id);
 /* A person has touched the callback of this id; empty: has ordered replays. */
 void outbox_changed(struct broker *broker, const char *key);
 /* Another process has taken our callbacks; to be called before the store is ready again. */

@@ -72,7 +72,10 @@ int64_t admission_flying(const struct admission *admission)
     return flying;
 }
 
-int64_t admission_memory(int64_t most, enum callback_class class)
+bool admission_room(int64_t most, int64_t count, int64_t bulk,
+                    const struct outbound_callback *callback)
 {
-    return class == CLASS_URGENT ? most + most / 4 : most;
+    if (callback_class_of(callback) == CLASS_BULK)
+        return bulk < most / 2 && count < most;
+    return count < (callback->kind == CALLBACK_REQUEST ? most + most / 4 : most);
 }

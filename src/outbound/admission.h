@@ -36,8 +36,10 @@ void admission_end(struct admission *admission, enum callback_class class);
 /* Attempts under way. */
 int64_t admission_flying(const struct admission *admission);
 
-/* How many callbacks of one integrator may be in memory when one of `class` is added: `most`, and
- * for urgent ones a quarter more. */
-int64_t admission_memory(int64_t most, enum callback_class class);
+/* Whether one more callback of an integrator may come into memory, where `most` may be: those that
+ * wait for a customer, /txn/request, have a quarter more; bulk gets half, so that feeds and replays
+ * that wait for their time leave room for the vends. `bulk` of the `count` there are bulk. */
+bool admission_room(int64_t most, int64_t count, int64_t bulk,
+                    const struct outbound_callback *callback);
 
 #endif

@@ -149,6 +149,7 @@ static void fly(struct parcel *parcel, int64_t left_ms, enum probe probe)
     };
     parcel->stage = STAGE_FLYING;
     parcel->left_ms = left_ms;
+    parcel->endpoint_ms = parcel->target->changed_ms;
     target_begin(parcel->target, parcel, probe);
     admission_begin(&outbound->admission, parcel->class);
     note_on_wire(parcel);

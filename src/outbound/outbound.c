@@ -22,12 +22,13 @@ int outbound_submit(struct outbound *outbound, const struct outbound_callback *c
         recorded_has(outbound->recorded, callback->callback_id))
         return -EEXIST;
     struct target *target = dispatch_target(outbound, callback->integrator_id);
-    int result = room_ask(outbound, target, callback_class_of(callback));
+    int result = room_ask(outbound, target, callback);
     if (result < 0)
         return result;
     struct parcel *parcel = parcel_new(outbound, target, callback);
     lane_add(outbound->lanes, &parcel->delivery);
     target->count++;
+    target->bulk += parcel->class == CLASS_BULK;
     outbound_metrics_pending(&outbound->metrics, lane_book_count(outbound->lanes));
     if (lane_is_front(&parcel->delivery))
         dispatch_ready(parcel);
@@ -111,6 +112,7 @@ static void discard(void *arg, struct delivery *delivery)
         attempt_abort(&parcel->attempt, NULL);
     (void)lane_remove(outbound->lanes, delivery);
     parcel->target->count--;
+    parcel->target->bulk -= parcel->class == CLASS_BULK;
     room_made(outbound, parcel->target);
     parcel_free(parcel);
 }

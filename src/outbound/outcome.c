@@ -41,6 +41,7 @@ void outcome_take_out(struct parcel *parcel)
     struct target *target = parcel->target;
     struct delivery *next = lane_remove(outbound->lanes, &parcel->delivery);
     target->count--;
+    target->bulk -= parcel->class == CLASS_BULK;
     outbound_metrics_pending(&outbound->metrics, lane_book_count(outbound->lanes));
     room_made(outbound, target);
     if (next) {
@@ -93,11 +94,17 @@ static bool cut_short(const struct parcel *parcel, const struct attempt_end *end
     return parcel->left_ms < TELLING_MS && end->record.total_us >= parcel->left_ms * US_PER_MS;
 }
 
+/* The endpoint was changed since: what its former address answers says nothing of the new one. */
+static bool of_former_endpoint(const struct parcel *parcel)
+{
+    return parcel->endpoint_ms != parcel->target->changed_ms;
+}
+
 static enum health health_of(const struct parcel *parcel, const struct attempt_end *end)
 {
     int status = end->record.http_status;
     bool kept_connection = end->dropped && !parcel->fresh;
-    if (end->record.result == ATTEMPT_ABORTED || kept_connection)
+    if (end->record.result == ATTEMPT_ABORTED || kept_connection || of_former_endpoint(parcel))
         return HEALTH_UNKNOWN;
     if (end->record.result == ATTEMPT_RETRY && status == 0)
         return cut_short(parcel, end) ? HEALTH_UNKNOWN : HEALTH_UNREACHABLE;
@@ -150,7 +157,7 @@ static void heed_retry_after(struct parcel *parcel, const struct attempt_end *en
 {
     int64_t asked_ms = end->verdict.retry_after_ms;
     int status = end->record.http_status;
-    if (asked_ms <= 0 || end->record.result != ATTEMPT_RETRY)
+    if (asked_ms <= 0 || end->record.result != ATTEMPT_RETRY || of_former_endpoint(parcel))
         return;
     int64_t until_ms =
         clock_monotonic_ms() + (asked_ms < RETRY_AFTER_MAX_MS ? asked_ms : RETRY_AFTER_MAX_MS);
@@ -177,7 +184,8 @@ static struct retry_plan plan_for(struct parcel *parcel, const struct attempt_en
 {
     bool again_at_once = end->dropped && !parcel->fresh;
     parcel->fresh = again_at_once;
-    if (again_at_once)
+    bool served = end->record.result == ATTEMPT_DELIVERED || end->record.result == ATTEMPT_REFUSED;
+    if (again_at_once || (of_former_endpoint(parcel) && !served))
         return (struct retry_plan){.fate = CALLBACK_PENDING};
     if (end->record.result == ATTEMPT_PERMANENT)
         parcel->permanents++;

@@ -39,19 +39,38 @@ static int64_t id_of(const struct parcel *parcel)
     return parcel->delivery.callback.callback_id;
 }
 
-/* The first one that is younger; NULL: none. */
+static bool is_unlock(const struct parcel *parcel)
+{
+    return parcel->delivery.callback.kind == CALLBACK_UNLOCK;
+}
+
+static bool goes_before(const struct parcel *one, const struct parcel *other)
+{
+    if (is_unlock(one) != is_unlock(other))
+        return is_unlock(other);
+    return id_of(one) < id_of(other);
+}
+
+static bool is_nearer_to_first(const struct parcel *first, const struct parcel *last,
+                               const struct parcel *parcel)
+{
+    return id_of(parcel) - id_of(first) < id_of(last) - id_of(parcel) ||
+           (is_unlock(first) && !is_unlock(parcel));
+}
+
+/* The first one that goes after it; NULL: none. */
 static struct parcel *successor(struct parcel *first, const struct parcel *parcel)
 {
     struct parcel *last = first->prev; /* utlist: the first's prev is the last */
-    if (id_of(parcel) > id_of(last))
+    if (goes_before(last, parcel))
         return NULL;
     struct parcel *at = first;
-    if (id_of(parcel) - id_of(first) < id_of(last) - id_of(parcel)) {
-        while (id_of(at) < id_of(parcel))
+    if (is_nearer_to_first(first, last, parcel)) {
+        while (goes_before(at, parcel))
             at = at->next;
         return at;
     }
-    for (at = last; at != first && id_of(at->prev) > id_of(parcel);)
+    for (at = last; at != first && goes_before(parcel, at->prev);)
         at = at->prev;
     return at;
 }

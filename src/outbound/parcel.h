@@ -39,6 +39,7 @@ struct parcel {
     enum probe probe;        /* FLYING: as which it was begun */
     uint64_t window_number;  /* FLYING: the window's number of the attempt */
     int64_t left_ms;         /* FLYING: until it expired, when the attempt began */
+    int64_t endpoint_ms;     /* FLYING: target->changed_ms then */
     struct timer *timer;     /* made when first needed */
     int permanents;          /* permanent answers so far */
     bool fresh;              /* the next attempt takes a new connection */
@@ -54,8 +55,9 @@ struct parcel *parcel_new(struct outbound *outbound, struct target *target,
 /* Out of every queue, without an attempt. */
 void parcel_free(struct parcel *parcel);
 
-/* A queue is utlist's: NULL when empty, else the oldest, by callback_id. From the nearer end: what
- * comes is nearly always the youngest or the oldest. */
+/* A queue is utlist's: NULL when empty, else the oldest, by callback_id, but every /txn/unlock
+ * after the others: nobody stands at the machine for it any more. From the nearer end: what comes
+ * is nearly always the youngest or the oldest. */
 void parcel_enqueue(struct parcel **queue, struct parcel *parcel);
 void parcel_dequeue(struct parcel **queue, struct parcel *parcel);
 

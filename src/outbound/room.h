@@ -10,7 +10,7 @@ void room_open(struct outbound *outbound);
 void room_close(struct outbound *outbound);
 /* 0, or -ENOBUFS: then handlers.room() comes once there is room for this target again. */
 MUST_CHECK int room_ask(struct outbound *outbound, struct target *target,
-                        enum callback_class class);
+                        const struct outbound_callback *callback);
 /* One of the target has left memory. */
 void room_made(struct outbound *outbound, struct target *target);
 

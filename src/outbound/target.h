@@ -40,11 +40,13 @@ struct target {
     int64_t quiet_ms; /* monotonic: its Retry-After for all but urgent ones; 0: none */
     int64_t flying[CLASS_COUNT];
     int64_t count;                     /* callbacks in memory */
+    int64_t bulk;                      /* of them */
     struct parcel *ready[CLASS_COUNT]; /* queues of parcel.h */
     struct parcel *waiting, *away;
     struct timer *timer; /* when a probe, a token or the end of a Retry-After is due */
     struct target_turn turns[CLASS_COUNT];
-    bool short_of_room; /* in room.c's list */
+    bool short_of_room;               /* in room.c's list */
+    bool refused_bulk, refused_other; /* since then */
     struct target *room_prev, *room_next;
     struct outbound_target_cells cells;
     UT_hash_handle hh;

@@ -48,13 +48,14 @@ static struct operation *load_new(enum statement statement, store_callback_row_c
     return operation;
 }
 
-void store_callback_page(struct store *store, int64_t integrator_id, int64_t after, int64_t limit,
+void store_callback_page(struct store *store, const struct store_callback_page_order *order,
                          store_callback_row_cb *callback, void *arg)
 {
     struct operation *operation = load_new(STATEMENT_CALLBACK_PAGE, callback, arg);
-    operation_add_integer(operation, integrator_id);
-    operation_add_integer(operation, after);
-    operation_add_integer(operation, limit);
+    operation_add_integer(operation, order->integrator_id);
+    operation_add_integer(operation, order->after);
+    operation_add_integer(operation, order->limit);
+    operation_add_bool(operation, order->with_lane);
     store_queue_step(store, operation);
 }
 
@@ -79,8 +80,8 @@ static void surveyed(struct operation *operation, enum store_outcome outcome, co
 {
     for (int row = 0; rows && row < PQntuples(rows); row++)
         operation->callback.survey(operation->arg, outcome, row_integer(rows, row, 0),
-                                   row_integer(rows, row, 1));
-    operation->callback.survey(operation->arg, outcome, 0, 0);
+                                   row_bool(rows, row, 1));
+    operation->callback.survey(operation->arg, outcome, 0, false);
 }
 
 void store_callback_survey(struct store *store, store_callback_survey_cb *callback, void *arg)
@@ -96,10 +97,12 @@ static void done(struct operation *operation, enum store_outcome outcome, const 
     operation->callback.done(operation->arg, outcome);
 }
 
-void store_callback_claim(struct store *store, store_done_cb *callback, void *arg)
+void store_callback_claim(struct store *store, const char *vm_id, store_done_cb *callback,
+                          void *arg)
 {
     struct operation *operation = operation_new(STATEMENT_LANES_CLAIM, done, arg);
     operation->callback.done = callback;
+    operation_add_text(operation, vm_id);
     store_queue_step(store, operation);
 }
 

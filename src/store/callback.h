@@ -26,24 +26,32 @@ struct store_callback_row {
 };
 typedef void store_callback_row_cb(void *arg, enum store_outcome outcome,
                                    const struct store_callback_row *row);
-/* Ours that are neither delivered nor parked nor replays, of one integrator, with an id above
- * `after`: at most `limit` in the order of their ids, which is that of each lane; then once with
- * NULL. */
-void store_callback_page(struct store *store, int64_t integrator_id, int64_t after, int64_t limit,
+struct store_callback_page_order {
+    int64_t integrator_id;
+    bool with_lane; /* those of purchases; else those without a lane */
+    int64_t after;  /* above this id */
+    int64_t limit;
+};
+/* Ours that are neither delivered nor parked nor replays: at most `limit` in the order of their
+ * ids, which is that of each lane; then once with NULL. */
+void store_callback_page(struct store *store, const struct store_callback_page_order *order,
                          store_callback_row_cb *callback, void *arg);
-/* The replays among ours that are due within a minute, likewise. */
+/* The replays among ours that are due within seconds, with an id above `after`, likewise. */
 void store_callback_replays(struct store *store, int64_t after, int64_t limit,
                             store_callback_row_cb *callback, void *arg);
 /* One callback if it is ours and to be sent; then once with NULL. */
 void store_callback_look(struct store *store, int64_t callback_id, store_callback_row_cb *callback,
                          void *arg);
 
-/* Whose callbacks wait (ours, no replays), and the highest of their lanes; 0 ends. */
+/* Whose callbacks wait (ours, no replays): those of purchases, and apart those without a lane; an
+ * id of 0 ends. */
 typedef void store_callback_survey_cb(void *arg, enum store_outcome outcome, int64_t integrator_id,
-                                      int64_t lane_max);
+                                      bool with_lane);
 void store_callback_survey(struct store *store, store_callback_survey_cb *callback, void *arg);
-/* Takes the lanes of live purchases at machines that this process holds from whoever sends them. */
-void store_callback_claim(struct store *store, store_done_cb *callback, void *arg);
+/* Takes the lane of the live purchase at a machine that this process holds (NULL: at all of them)
+ * from whoever sends it. */
+void store_callback_claim(struct store *store, const char *vm_id, store_done_cb *callback,
+                          void *arg);
 
 struct store_callback_attempt {
     int64_t callback_id;
@@ -58,8 +66,8 @@ struct store_callback_attempt {
 /* What became of an outcome: on disk; or the callback was not ours any more, and is not settled by
  * it; or PostgreSQL refused it (logged). */
 enum store_recorded { STORE_RECORDED = 1, STORE_NOT_OURS, STORE_NOT_RECORDED };
-/* `lane`: with NOT_OURS, the lane that another process has with it; 0: a person has taken it out, or
- * it has no lane. */
+/* `lane`: with NOT_OURS, the lane that another process has with it; 0: a person has taken it out,
+ * or it has no lane. */
 typedef void store_recorded_cb(void *arg, int64_t callback_id, enum store_recorded recorded,
                                int64_t lane);
 /* Never fails towards the caller: kept in memory (bounded; the oldest attempts without a fate are

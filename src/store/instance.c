@@ -32,9 +32,9 @@ static void clock_learn(struct store *store, int64_t server_ms, int64_t before_m
 /* --- Heartbeat --- */
 
 /* Counted from before it was asked: PostgreSQL wrote the time later than that. */
-static void alive(struct store *store)
+static void alive(struct store *store, int64_t asked_ms)
 {
-    store->handlers.alive(store->arg, store->clock_asked_ms + store->options.lease_ms);
+    store->handlers.alive(store->arg, asked_ms + store->options.lease_ms);
 }
 
 static void heartbeat_done(struct operation *operation, enum store_outcome outcome,
@@ -43,10 +43,10 @@ static void heartbeat_done(struct operation *operation, enum store_outcome outco
     struct store *store = operation->callback.store;
     if (outcome != STORE_APPLIED)
         return;
-    clock_learn(store, row_integer(rows, 0, 0), store->clock_asked_ms, clock_monotonic_ms());
+    clock_learn(store, row_integer(rows, 0, 0), operation->asked_ms, clock_monotonic_ms());
     horizon_learn(&store->horizon, row_integer(rows, 0, 1), row_integer(rows, 0, 2),
                   row_integer(rows, 0, 3));
-    alive(store);
+    alive(store, operation->asked_ms);
     adoption_look(store);
 }
 
@@ -58,7 +58,7 @@ static void heartbeat_send(void *arg)
         return;
     struct operation *operation = operation_new(STATEMENT_HEARTBEAT, heartbeat_done, NULL);
     operation->callback.store = store;
-    store->clock_asked_ms = clock_monotonic_ms();
+    operation->asked_ms = clock_monotonic_ms();
     store_queue_step(store, operation);
 }
 
@@ -76,7 +76,6 @@ void instance_open(struct store *store, const char *name)
 {
     store->clock_offset_ms = clock_unix_ms() - clock_monotonic_ms();
     horizon_forget(&store->horizon);
-    store->adopted_through = -1;
     store->epoch_take = operation_new(STATEMENT_EPOCH_TAKE, epoch_take_unused, NULL);
     operation_add_text(store->epoch_take, name);
     store->heartbeat = timer_new(store->loop, heartbeat_send, store);
@@ -118,26 +117,29 @@ static bool is_blocked(const PGresult *result)
     return state && (!strcmp(state, "55P03") || !strcmp(state, "57014"));
 }
 
-static void through_learn(struct store *store, int64_t through)
+/* Whoever takes our callbacks raises our epoch. That is looked at, not lane_adoption: the statement
+ * that takes the epoch may have waited for the adoption, and does not see its row. An epoch that we
+ * took without hearing of it looks the same; then everything is only read once more. */
+static void epoch_learn(struct store *store, int64_t epoch)
 {
-    bool dispossessed = store->adopted_through >= 0 && through > store->adopted_through;
-    store->adopted_through = through;
-    if (!dispossessed)
+    int64_t before = store->instance_epoch[1];
+    store->instance_epoch[1] = epoch;
+    if (before == 0 || epoch == before + 1)
         return;
     log_warning("callbacks_taken_over",
-                LOG_TEXT("error", "this process showed no sign of life for longer than a lease"));
+                LOG_TEXT("error", "another process raised our epoch: this one showed no sign of "
+                                  "life for a lease, or two have the same name"));
     store->handlers.dispossessed(store->arg);
 }
 
 void instance_result(struct store *store, PGresult *result)
 {
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 5) {
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQnfields(result) == 4) {
         store->instance_epoch[0] = row_integer(result, 0, 0);
-        store->instance_epoch[1] = row_integer(result, 0, 1);
         clock_learn(store, row_integer(result, 0, 2), store->clock_asked_ms, clock_monotonic_ms());
         store->away_ms = row_integer(result, 0, 3);
         store->epoch_taken = true;
-        through_learn(store, row_integer(result, 0, 4));
+        epoch_learn(store, row_integer(result, 0, 1));
     } else if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         store->epoch_blocked = is_blocked(result);
         log_warning("store_epoch_not_taken",
@@ -156,7 +158,7 @@ bool instance_synced(struct store *store)
                  LOG_INT("epoch", store->instance_epoch[1]));
         CRASH_POINT(start_epoch_taken);
         adoption_forget(store);
-        alive(store);
+        alive(store, store->clock_asked_ms);
         return true;
     }
     ask(store, store->epoch_blocked);

@@ -67,7 +67,6 @@ static void owned(struct operation *operation, enum store_outcome outcome, const
         machine.above_count = row_integers(rows, 0, 3, machine.above, ARRAY_SIZE(machine.above));
         machine.approval_n = row_integer(rows, 0, 4);
         snprintf(machine.journal, sizeof(machine.journal), "%s", PQgetvalue(rows, 0, 5));
-        machine.lanes_moved = row_bool(rows, 0, 6);
     }
     operation->callback.owned(operation->arg, outcome, &machine);
 }

@@ -45,7 +45,6 @@ struct store_machine_owned {
     int64_t above[64];
     size_t above_count;
     int64_t approval_n; /* highest given out so far; 0: none */
-    bool lanes_moved;   /* callbacks of its live purchase were another process's until now */
     char journal[JOURNAL_SIZE]; /* as the machine told last; empty */
 };
 typedef void store_machine_owned_cb(void *arg, enum store_outcome outcome,

@@ -64,6 +64,7 @@ struct operation {
         struct store *store;
     } callback;
     void *arg;
+    int64_t asked_ms; /* monotonic: of a heartbeat, when it was asked for */
 
     /* The batcher's. */
     bool alone; /* it was in a batch that failed: next time it has a batch of its own */

@@ -48,8 +48,11 @@
     "     unix_ms(q.not_before), q.replays > 0"                                                    \
     " FROM (SELECT * FROM callback_queue q WHERE " which " AND NOT q.parked AND " MINE order ") q" \
     " JOIN callback c USING (callback_id, created_at) ORDER BY callback_id"
-/* Of callback $3, whoever has it; 0: it has none, or is in the queue no more. */
-#define LANE_NOW " coalesce((SELECT q.lane FROM callback_queue q WHERE q.callback_id = $3), 0)"
+/* Of callback $3, whoever has it or has delivered it; 0: it has none, or a person took it out. */
+#define LANE_NOW                                                                                   \
+    " coalesce((SELECT q.lane FROM callback_queue q WHERE q.callback_id = $3),"                    \
+    "     (SELECT 0 FROM callback_attempt s WHERE s.callback_id = $3 AND s.fate = 'skipped' LIMIT 1)," \
+    "     (SELECT c.lane FROM callback c WHERE c.callback_id = $3), 0)"
 /* The callbacks of a live purchase's lane follow its machine: one process sends them, in order. */
 #define LANES_OF(machines)                                                                         \
     "UPDATE callback_queue q SET owner_instance = $1, owner_epoch = $2 FROM " machines ", txn t, txn s" \
@@ -205,8 +208,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " ON CONFLICT (name) DO UPDATE SET epoch = g.epoch + 1, epoch_at = now(), heartbeat_at = now(),"
         "     backend_pid = excluded.backend_pid, backend_start = excluded.backend_start"
         " RETURNING instance_id, epoch, unix_ms(clock_timestamp()),"
-        "     coalesce((SELECT unix_ms(clock_timestamp()) - unix_ms(heartbeat_at) FROM before), 0),"
-        "     coalesce((SELECT max(a.through) FROM lane_adoption a WHERE a.instance_id = g.instance_id), 0)"},
+        "     coalesce((SELECT unix_ms(clock_timestamp()) - unix_ms(heartbeat_at) FROM before), 0)"},
     [STATEMENT_EPOCH_HOLDER_END] = {"epoch_holder_end", ON_STEPS, false, "iit",
         "SELECT pg_terminate_backend(a.pid) FROM gateway_instance g JOIN pg_stat_activity a ON a.pid = g.backend_pid"
         " WHERE g.name = $3 AND a.backend_start = g.backend_start AND a.pid <> pg_backend_pid()"},
@@ -232,9 +234,11 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " passed AS (UPDATE lane_adoption a SET adopted_by = $1, adopted_at = now() FROM dead"
         "   WHERE a.adopted_by = dead.instance_id RETURNING 1)"
         " SELECT 1 FROM dead WHERE EXISTS (SELECT FROM taken) OR EXISTS (SELECT FROM passed)"},
-    [STATEMENT_LANES_CLAIM] = {"lanes_claim", ON_STEPS, false, "ii", 
+    /* $3 machine; NULL: all that are ours. A statement of its own after the machine was taken: it sees what the former
+     * owner's last commit added. */
+    [STATEMENT_LANES_CLAIM] = {"lanes_claim", ON_STEPS, false, "iit", 
         "WITH fence AS (SELECT 1 FROM gateway_instance WHERE instance_id = $1 AND epoch = $2 FOR SHARE)"
-        " " LANES_OF("fence, machine m") " AND m.owner_instance = $1"},
+        " " LANES_OF("fence, machine m") " AND m.owner_instance = $1 AND ($3 IS NULL OR m.vm_id = $3)"},
     [STATEMENT_LISTEN] = {"listen", ON_NEWS, false, "", "LISTEN vendgate_change"},
     [STATEMENT_PING] = {"ping", ON_NEWS, false, "", "SELECT 1"},
 
@@ -313,9 +317,8 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     /* The link's state is read under a lock after the machine was taken, so it has what the former owner committed. */
     [STATEMENT_MACHINE_OWN] = {"machine_own", ON_STEPS, true, "iit",
         "WITH taken AS (UPDATE machine m SET owner_instance = $1, owner_epoch = m.owner_epoch + 1 FROM gateway_instance g"
-        "     WHERE m.vm_id = $3 AND m.enabled AND g.instance_id = $1 AND g.epoch = $2 RETURNING m.vm_id, m.owner_epoch),"
-        " lanes AS (" LANES_OF("taken m") " RETURNING 1)"
-        " SELECT t.owner_epoch, s.event_epoch, s.mark, s.above, s.approval_n, s.journal, EXISTS (SELECT FROM lanes)"
+        "     WHERE m.vm_id = $3 AND m.enabled AND g.instance_id = $1 AND g.epoch = $2 RETURNING m.vm_id, m.owner_epoch)"
+        " SELECT t.owner_epoch, s.event_epoch, s.mark, s.above, s.approval_n, s.journal"
         " FROM taken t JOIN machine_link_state s USING (vm_id) FOR UPDATE OF s"},
     /* $3 vm_id, $4 owner epoch, $5 step, $6 name, $7 event epoch, $8 seq, $9 time, $10 raw, $11 problem, $12 state epoch, $13 mark,
      * $14 above, $15 keypad, $16 planogram, $17 firmware, $18 model, $19 currency, $20 scale, $21 decimals,
@@ -395,27 +398,29 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " RETURNING (path, body_sha256, status, body) = ($5, $6, $7::integer, $8),"
         "     integrator_id, key, path, body_sha256, status, body"},
 
-    /* $3 integrator, $4 after, $5 at most */
-    [STATEMENT_CALLBACK_PAGE] = {"callback_page", ON_STEPS, false, "iiiii",
-        CALLBACK_ROWS("q.integrator_id = $3 AND q.callback_id > $4 AND q.replays = 0", " ORDER BY q.callback_id LIMIT $5")},
+    /* $3 integrator, $4 after, $5 at most, $6 with a lane */
+    [STATEMENT_CALLBACK_PAGE] = {"callback_page", ON_STEPS, false, "iiiiib",
+        CALLBACK_ROWS("q.integrator_id = $3 AND q.callback_id > $4 AND q.replays = 0 AND (q.lane <> 0) = $6",
+                      " ORDER BY q.callback_id LIMIT $5")},
     [STATEMENT_CALLBACK_LOOK] = {"callback_look", ON_STEPS, false, "iii", CALLBACK_ROWS("q.callback_id = $3", "")},
     /* $3 after, $4 at most */
     [STATEMENT_CALLBACK_REPLAYS] = {"callback_replays", ON_STEPS, false, "iiii",
-        CALLBACK_ROWS("q.replays > 0 AND q.not_before < now() + interval '60 s' AND q.callback_id > $3",
+        CALLBACK_ROWS("q.replays > 0 AND q.not_before < now() + interval '10 s' AND q.callback_id > $3",
                       " ORDER BY q.callback_id LIMIT $4")},
     [STATEMENT_CALLBACK_SURVEY] = {"callback_survey", ON_STEPS, false, "ii",
-        "SELECT q.integrator_id, max(q.lane) FROM callback_queue q WHERE NOT q.parked AND q.replays = 0 AND " MINE " GROUP BY 1"},
+        "SELECT DISTINCT q.integrator_id, q.lane <> 0 FROM callback_queue q WHERE NOT q.parked AND q.replays = 0 AND " MINE},
     [STATEMENT_ENDPOINT_HOLD] = {"endpoint_hold", ON_STEPS, false, "iiit",
         "WITH fence AS (SELECT 1 FROM gateway_instance WHERE instance_id = $1 AND epoch = $2 FOR SHARE),"
         " held AS (UPDATE integrator_endpoint SET held_at = now(), held_by = 'vendgate', held_reason = $4"
         "   FROM fence WHERE integrator_id = $3 AND held_at IS NULL RETURNING integrator_id)"
         " INSERT INTO callback_act (act, integrator_id, operator, reason) SELECT 'hold', integrator_id, 'vendgate', $4 FROM held"},
     /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
-     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless. A refused /txn/vend waits for a person. Who does not own
+     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless, and a number that is counted
+     * already moves nothing: a person may have had it sent again since. A refused /txn/vend waits for a person. Who does not own
      * the callback any more has made an attempt, but decides nothing. */
     [STATEMENT_CALLBACK_ATTEMPT] = {"callback_attempt", ON_OUTCOMES, false, "iiiiiiiiiititttt",
         "WITH mine AS (SELECT callback_id, $16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend' AS stays"
-        "   FROM callback_queue q WHERE callback_id = $3 AND " MINE " FOR UPDATE),"
+        "   FROM callback_queue q WHERE callback_id = $3 AND attempts < $4 AND " MINE " FOR UPDATE),"
         " attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
         "     first_byte_us, total_us, remote, http_status, result, error, answer, fate)"
         "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15,"
@@ -430,7 +435,9 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "     WHERE callback_id = $3 AND number = $4 AND started_at = from_unix_ms($5) AND fate = $16)," LANE_NOW},
     /* $3 callback, $4 now, $5 fate */
     [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
-        "WITH mine AS (SELECT callback_id FROM callback_queue q WHERE callback_id = $3 AND " MINE " FOR UPDATE),"
+        "WITH mine AS (SELECT callback_id FROM callback_queue q WHERE callback_id = $3 AND " MINE
+        "     AND NOT EXISTS (SELECT FROM callback_attempt a WHERE a.callback_id = $3 AND a.number = 0 AND a.started_at = from_unix_ms($4))"
+        "   FOR UPDATE),"
         " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
         "   SELECT callback_id, 0, from_unix_ms($4), $1, $5 FROM mine ON CONFLICT DO NOTHING),"
         " kept AS (UPDATE callback_queue q SET parked = true, parked_at = now(), acknowledged_at = NULL, acknowledged_by = NULL"

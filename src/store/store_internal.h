@@ -40,7 +40,6 @@ struct store {
     int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
     struct timer *heartbeat, *ping;
     struct horizon horizon;
-    int64_t adopted_through; /* our epochs up to this one were taken over; -1: not known yet */
     struct peer *peers;      /* adoption.c: the other processes */
 
     bool ready, closing, overdue;

@@ -60,16 +60,16 @@ static void answer_callbacks(struct store *store, struct operation *operation)
     operation->callback.callback_row(operation->arg, operation->outcome, NULL);
 }
 
-/* Ids are given by integrator: each time the highest lane so far, which is as good. */
+/* An integrator may be told several times. */
 static void answer_survey(struct store *store, struct operation *operation)
 {
     struct database *database = &world_of(store)->database;
     for (size_t i = 0; i < operation->id_count; i++) {
         const struct callback_row *callback = database_callback(database, operation->ids[i]);
         operation->callback.survey(operation->arg, operation->outcome, callback->integrator_id,
-                                   callback->lane);
+                                   callback->lane != 0);
     }
-    operation->callback.survey(operation->arg, operation->outcome, 0, 0);
+    operation->callback.survey(operation->arg, operation->outcome, 0, false);
 }
 
 static void machine_tell(const struct machine_row *machine, struct operation *operation)

@@ -263,13 +263,13 @@ static void rows_ask(struct store *store, struct operation *operation,
     queue(store, operation);
 }
 
-void store_callback_page(struct store *store, int64_t integrator_id, int64_t after, int64_t limit,
+void store_callback_page(struct store *store, const struct store_callback_page_order *order,
                          store_callback_row_cb *callback, void *arg)
 {
     struct operation *operation = operation_new(OPERATION_CALLBACK_PAGE, arg);
-    operation->owner_epoch = integrator_id;
-    operation->number = after;
-    operation->limit = limit;
+    operation->owner_epoch = order->integrator_id;
+    operation->number = order->after;
+    operation->limit = order->limit;
     rows_ask(store, operation, callback);
 }
 
@@ -298,7 +298,8 @@ void store_callback_survey(struct store *store, store_callback_survey_cb *callba
     queue(store, operation);
 }
 
-void store_callback_claim(struct store *store, store_done_cb *callback, void *arg)
+void store_callback_claim(struct store *store, const char *vm_id UNUSED, store_done_cb *callback,
+                          void *arg)
 {
     struct operation *operation = operation_new(OPERATION_CALLBACK_CLAIM, arg);
     operation->callback.done = callback;

@@ -267,7 +267,8 @@ static int load_callbacks(int64_t after)
 {
     callback_count = 0;
     world.waiting++;
-    store_callback_page(world.store, world.integrator_id, after, 10, keep_callback, &world);
+    const struct store_callback_page_order order = {world.integrator_id, true, after, 10};
+    store_callback_page(world.store, &order, keep_callback, &world);
     world_wait(&world);
     return callback_count;
 }

@@ -73,7 +73,6 @@ static struct {
     struct store_callback_row outbox[4]; /* what the next page of the outbox holds */
     size_t outbox_count, pending;
     int64_t outbox_after, outbox_pad; /* asked for last; rows 1.. that fill the page before */
-    int64_t surveyed_lane;            /* the highest with callbacks, if the outbox has rows */
     int claims, replays_asked, holds;
     /* What the neighbours were told. */
     int refused, cut, refreshed_machines, refreshed_people, endpoints_changed, presences, spent;
@@ -198,8 +197,8 @@ static UNUSED void answer_outbox(const struct question *question, enum store_out
 static UNUSED void answer_survey(const struct question *question, enum store_outcome outcome)
 {
     if (outcome == STORE_APPLIED && (played.outbox_count > 0 || played.outbox_pad > 0))
-        question->survey(question->arg, outcome, 1, played.surveyed_lane);
-    question->survey(question->arg, outcome, 0, 0);
+        question->survey(question->arg, outcome, 1, true);
+    question->survey(question->arg, outcome, 0, false);
 }
 
 /* Answers the oldest open question. */
@@ -378,10 +377,10 @@ void store_machine_presence_save(struct store *store UNUSED, const char *vm_id U
     DL_APPEND(played.presence_questions, question);
 }
 
-void store_callback_page(struct store *store UNUSED, int64_t integrator_id UNUSED, int64_t after,
-                         int64_t limit UNUSED, store_callback_row_cb *callback, void *arg)
+void store_callback_page(struct store *store UNUSED, const struct store_callback_page_order *order,
+                         store_callback_row_cb *callback, void *arg)
 {
-    played.outbox_after = after;
+    played.outbox_after = order->after;
     ask(arg)->outbox = callback;
 }
 
@@ -406,7 +405,8 @@ void store_callback_survey(struct store *store UNUSED, store_callback_survey_cb 
     ask(arg)->survey = callback;
 }
 
-void store_callback_claim(struct store *store UNUSED, store_done_cb *callback, void *arg)
+void store_callback_claim(struct store *store UNUSED, const char *vm_id UNUSED,
+                          store_done_cb *callback, void *arg)
 {
     played.claims++;
     callback(arg, STORE_APPLIED);

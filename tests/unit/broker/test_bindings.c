@@ -296,6 +296,7 @@ START_TEST(a_further_choice_that_another_process_began_is_its_own)
 {
     sold();
     callback_settled(CALLBACK_DELIVERED);
+    answer_all(); /* the outbox, which is read since the machine came */
     select_item(2, 12, 200);
     ck_assert_int_eq(asked(), TXN_SELECTION_RENAMING);
     row_in(TXN_REQUESTED, TXN_TIMER_PAYMENT, 30000);

@@ -63,6 +63,7 @@ START_TEST(a_new_connection_makes_a_vend_doubtful_though_the_store_was_away)
     arrive(1);
     answer(STORE_APPLIED); /* owned */
     answer(STORE_APPLIED); /* its row */
+    answer(STORE_APPLIED); /* its callbacks */
     ck_assert_int_eq(asked(), TXN_NEW_CONNECTION);
     answer(STORE_UNAVAILABLE);
     run_for(60);

@@ -166,20 +166,33 @@ START_TEST(nothing_overtakes_its_lane)
 }
 END_TEST
 
-START_TEST(a_lane_that_began_later_does_not_wait_for_those_left_behind)
+START_TEST(a_customer_does_not_wait_for_others_callbacks_that_were_left_behind)
 {
     played.outbox_pad = 1;
-    played.surveyed_lane = 6; /* an older purchase's */
     played.submit_error = -ENOBUFS;
     start();
     answer_all();
     outbox_empty();
     played.submit_error = 0;
-    locked("A"); /* lane 7 */
+    locked("A");
     select_item(1, 12, 150);
     answer_all();
     ck_assert_int_eq(played.callbacks, 1);
     ck_assert_int_eq(played.submitted.kind, CALLBACK_REQUEST);
+}
+END_TEST
+
+START_TEST(a_page_that_fails_at_the_start_is_read_again)
+{
+    in_outbox(7, "/txn/vend");
+    start();
+    answer(STORE_APPLIED);     /* whose callbacks there are */
+    answer(STORE_UNAVAILABLE); /* the page */
+    ck_assert(!broker_ready(played.broker));
+    RUN_UNTIL(played.questions);
+    answer_all();
+    ck_assert(broker_ready(played.broker));
+    ck_assert_int_eq(played.submitted.callback_id, 7);
 }
 END_TEST
 
@@ -370,7 +383,8 @@ static void add_a_start(Suite *suite)
     tcase_add_test(tests, a_start_does_not_wait_for_callbacks_that_outbound_has_no_room_for);
     tcase_add_test(tests, callbacks_that_outbound_has_already_are_no_reason_to_wait);
     tcase_add_test(tests, a_survey_that_fails_at_the_start_begins_it_again);
-    tcase_add_test(tests, a_lane_that_began_later_does_not_wait_for_those_left_behind);
+    tcase_add_test(tests, a_customer_does_not_wait_for_others_callbacks_that_were_left_behind);
+    tcase_add_test(tests, a_page_that_fails_at_the_start_is_read_again);
     suite_add_tcase(suite, tests);
 }
 

@@ -62,11 +62,29 @@ START_TEST(however_few_connections_there_are_each_class_gets_one)
 }
 END_TEST
 
+static bool room_for(enum callback_kind kind, int64_t count, int64_t bulk)
+{
+    const struct outbound_callback callback = {.kind = kind};
+    return admission_room(1000, count, bulk, &callback);
+}
+
 START_TEST(customers_have_a_quarter_of_memory_more)
 {
-    ck_assert_int_eq(admission_memory(1000, CLASS_URGENT), 1250);
-    ck_assert_int_eq(admission_memory(1000, CLASS_VEND), 1000);
-    ck_assert_int_eq(admission_memory(1000, CLASS_BULK), 1000);
+    ck_assert(room_for(CALLBACK_REQUEST, 1249, 0));
+    ck_assert(!room_for(CALLBACK_REQUEST, 1250, 0));
+    ck_assert(!room_for(CALLBACK_UNLOCK, 1000, 0)); /* nobody stands there any more */
+    ck_assert(room_for(CALLBACK_VEND, 999, 0));
+    ck_assert(!room_for(CALLBACK_VEND, 1000, 0));
+}
+END_TEST
+
+START_TEST(what_waits_for_its_time_leaves_half_of_memory_to_the_vends)
+{
+    ck_assert(room_for(CALLBACK_FEED_ALERTS, 499, 499));
+    ck_assert(!room_for(CALLBACK_FEED_ALERTS, 500, 500));
+    ck_assert(room_for(CALLBACK_VEND, 500, 500));
+    const struct outbound_callback replay = {.kind = CALLBACK_VEND, .replay = true};
+    ck_assert(!admission_room(1000, 500, 500, &replay));
 }
 END_TEST
 
@@ -129,6 +147,7 @@ int main(void)
     tcase_add_test(tests, there_are_never_more_than_all);
     tcase_add_test(tests, however_few_connections_there_are_each_class_gets_one);
     tcase_add_test(tests, customers_have_a_quarter_of_memory_more);
+    tcase_add_test(tests, what_waits_for_its_time_leaves_half_of_memory_to_the_vends);
     tcase_add_loop_test(tests, a_rate_lets_through_what_it_says_after_its_first_tenth_of_a_second,
                         0, 7);
     tcase_add_test(tests, without_a_rate_nobody_waits);

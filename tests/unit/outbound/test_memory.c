@@ -22,18 +22,22 @@ START_TEST(one_integrator_fills_no_more_than_its_share_and_customers_have_a_rese
 {
     open_with(100, 8);
     held = true;
-    for (int64_t id = 1; id <= 8; id++)
+    for (int64_t id = 1; id <= 4; id++)
         ck_assert_int_eq(try_one(id, CALLBACK_FEED_ALERTS), 0);
+    ck_assert_int_eq(try_one(5, CALLBACK_FEED_ALERTS), -ENOBUFS); /* half is not for them */
+    for (int64_t id = 5; id <= 8; id++)
+        ck_assert_int_eq(try_one(id, CALLBACK_VEND), 0);
     ck_assert_int_eq(try_one(9, CALLBACK_VEND), -ENOBUFS);
+    ck_assert_int_eq(try_one(9, CALLBACK_UNLOCK), -ENOBUFS);
     ck_assert_int_eq(try_one(10, CALLBACK_REQUEST), 0);
-    ck_assert_int_eq(try_one(11, CALLBACK_UNLOCK), 0);
+    ck_assert_int_eq(try_one(11, CALLBACK_REQUEST), 0);
     ck_assert_int_eq(try_one(12, CALLBACK_REQUEST), -ENOBUFS);
     send_other(13, CALLBACK_FEED_ALERTS, 0);
-    ck_assert_double_eq(metric_of("vendgate_callbacks_left_total"), 2);
+    ck_assert_double_eq(metric_of("vendgate_callbacks_left_total"), 4);
 }
 END_TEST
 
-START_TEST(that_there_is_room_again_is_told_once_when_it_is_half_empty)
+START_TEST(that_there_is_room_again_is_told_once_when_a_quarter_is_free)
 {
     open_with(100, 8);
     serve(JUST_YES, 1);
@@ -43,18 +47,18 @@ START_TEST(that_there_is_room_again_is_told_once_when_it_is_half_empty)
     ck_assert_int_eq(try_one(9, CALLBACK_VEND), -ENOBUFS);
     ck_assert_int_eq(try_one(10, CALLBACK_VEND), -ENOBUFS);
     calling = true;
-    for (int64_t id = 1; id <= 4; id++)
+    for (int64_t id = 1; id <= 2; id++)
         outbound_forget(outbound, id);
     calling = false;
     run_for(30);
     ck_assert_int_eq(rooms, 0);
     calling = true;
-    outbound_forget(outbound, 5);
+    outbound_forget(outbound, 3);
     calling = false;
     RUN_UNTIL(rooms == 1);
     held = false;
     outbound_endpoint_changed(outbound, 9);
-    RUN_UNTIL(settlement_count == 3);
+    RUN_UNTIL(settlement_count == 5);
     run_for(30);
     ck_assert_int_eq(rooms, 1);
 }
@@ -237,7 +241,7 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, one_integrator_fills_no_more_than_its_share_and_customers_have_a_reserve);
-    tcase_add_test(tests, that_there_is_room_again_is_told_once_when_it_is_half_empty);
+    tcase_add_test(tests, that_there_is_room_again_is_told_once_when_a_quarter_is_free);
     tcase_add_test(tests, room_in_all_is_told_to_whoever_was_refused);
     tcase_add_test(tests, one_that_was_delivered_but_is_not_yet_recorded_is_not_taken_again);
     tcase_add_test(tests, one_that_was_implied_or_expired_is_not_taken_again_either);

@@ -352,7 +352,7 @@ START_TEST(no_more_are_on_their_way_to_one_integrator_than_allowed)
 {
     SERVE({.answer = YES, .delay_ms = 60});
     for (int64_t id = 1; id <= 6; id++)
-        send_one(id, CALLBACK_FEED_ALERTS, 0);
+        send_one(id, CALLBACK_VEND, 0);
     RUN_UNTIL(settlement_count == 6);
     ck_assert_int_eq(receiver.connections, 2); /* of four, two are kept for urgent ones */
 }
