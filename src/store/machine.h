@@ -44,7 +44,7 @@ struct store_machine_owned {
     int64_t state_epoch, mark; /* machine_link_state; 0, -1 for a new machine */
     int64_t above[64];
     size_t above_count;
-    int64_t approval_n; /* highest given out so far; 0: none */
+    int64_t approval_n;         /* highest given out so far; 0: none */
     char journal[JOURNAL_SIZE]; /* as the machine told last; empty */
 };
 typedef void store_machine_owned_cb(void *arg, enum store_outcome outcome,

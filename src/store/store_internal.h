@@ -40,7 +40,7 @@ struct store {
     int64_t clock_asked_ms;  /* monotonic time when PostgreSQL's clock was asked for */
     struct timer *heartbeat, *ping;
     struct horizon horizon;
-    struct peer *peers;      /* adoption.c: the other processes */
+    struct peer *peers; /* adoption.c: the other processes */
 
     bool ready, closing, overdue;
     struct timer *close_deadline;
