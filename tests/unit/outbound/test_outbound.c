@@ -295,6 +295,18 @@ START_TEST(a_redirect_is_not_followed)
 }
 END_TEST
 
+START_TEST(gone_at_a_former_address_holds_nothing)
+{
+    SERVE({.answer = ANSWER("410 Gone", "", "0", ""), .delay_ms = 100}, {.answer = YES});
+    send_one(1, CALLBACK_VEND, 1);
+    RUN_UNTIL(receiver_count(&receiver) == 1);
+    outbound_endpoint_changed(outbound, 9); /* while the answer is on its way */
+    RUN_UNTIL(settlement_count == 1);
+    ck_assert_int_eq(settlements[0].fate, CALLBACK_DELIVERED);
+    ck_assert_int_eq(attempts[0].result, ATTEMPT_GONE);
+}
+END_TEST
+
 START_TEST(gone_holds_everything_until_the_endpoint_changes)
 {
     SERVE({.answer = ANSWER("410 Gone", "", "0", "")}, {.answer = YES});
@@ -657,6 +669,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, an_implied_one_is_aborted_and_releases_its_lane);
     tcase_add_test(tests, an_implied_one_that_waits_is_journalled_without_an_attempt);
     tcase_add_test(tests, a_redirect_is_not_followed);
+    tcase_add_test(tests, gone_at_a_former_address_holds_nothing);
     tcase_add_test(tests, gone_holds_everything_until_the_endpoint_changes);
     tcase_add_test(tests, a_held_endpoint_is_not_called_but_its_requests_still_expire);
     tcase_add_test(

@@ -47,6 +47,26 @@ START_TEST(whatever_the_order_they_come_in_the_oldest_is_first)
 }
 END_TEST
 
+/* Odd ids are /txn/unlock, older and younger ones than the requests. */
+START_TEST(a_customer_goes_before_every_unlock)
+{
+    for (int64_t i = 0; i < COUNT; i++) {
+        int64_t id = i * 7 % COUNT;
+        parcels[id].delivery.callback.kind = id % 2 ? CALLBACK_UNLOCK : CALLBACK_REQUEST;
+        put(id);
+    }
+    int64_t place = 0;
+    for (const struct parcel *parcel = queue; parcel; parcel = parcel->next, place++)
+        ck_assert_int_eq(parcel->delivery.callback.callback_id,
+                         place < COUNT / 2 ? 2 * place : 2 * (place - COUNT / 2) + 1);
+    ck_assert_int_eq(place, COUNT);
+    for (int64_t id = 0; id < COUNT; id++) {
+        parcel_dequeue(&queue, &parcels[id]);
+        parcels[id].delivery.callback.kind = CALLBACK_KIND_NONE;
+    }
+}
+END_TEST
+
 START_TEST(a_callback_is_remembered_until_it_is_recorded)
 {
     struct recorded *set = NULL;
@@ -68,6 +88,7 @@ int main(void)
     Suite *suite = suite_create("parcel");
     TCase *tests = tcase_create("parcel");
     tcase_add_loop_test(tests, whatever_the_order_they_come_in_the_oldest_is_first, 0, 2);
+    tcase_add_test(tests, a_customer_goes_before_every_unlock);
     tcase_add_test(tests, a_callback_is_remembered_until_it_is_recorded);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
