@@ -1,15 +1,5 @@
 #include "bench/sender/journal.h"
 
-static const char *result_name(enum attempt_result result)
-{
-    static const char *const NAMES[] = {
-        [ATTEMPT_DELIVERED] = "delivered", [ATTEMPT_REFUSED] = "refused",
-        [ATTEMPT_RETRY] = "retry",         [ATTEMPT_PERMANENT] = "permanent",
-        [ATTEMPT_GONE] = "gone",           [ATTEMPT_ABORTED] = "aborted",
-    };
-    return NAMES[result];
-}
-
 void journal_record(struct store *store, const struct outbound_attempt *attempt,
                     store_recorded_cb *recorded, void *arg)
 {
@@ -23,7 +13,7 @@ void journal_record(struct store *store, const struct outbound_attempt *attempt,
         .first_byte_us = attempt->first_byte_us,
         .total_us = attempt->total_us,
         .remote = attempt->remote,
-        .result = result_name(attempt->result),
+        .result = attempt_result_name(attempt->result),
         .error = attempt->error,
         .answer = attempt->answer,
         .http_status = attempt->http_status,

@@ -9,7 +9,8 @@
 struct outbox {
     struct shelf *shelves; /* by integrator; those that have callbacks only in the database */
     bool surveying;        /* whose callbacks are there is being asked: nothing is handed over */
-    bool survey_due;       /* ask when the store is there */
+    bool survey_due;       /* ask when the store is there ... */
+    int64_t survey_ms;     /* ... and not before; monotonic */
     bool claim_due;        /* first take back the lanes of our machines' live purchases */
     bool replays_reading, replays_again;
     int64_t replays_ms; /* monotonic, when they are read next */

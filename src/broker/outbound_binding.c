@@ -5,22 +5,16 @@
 #include "base/log.h"
 #include "store/callback.h"
 
-static const char *attempt_result_name(enum attempt_result result)
-{
-    static const char *const NAMES[] = {
-        [ATTEMPT_DELIVERED] = "delivered", [ATTEMPT_REFUSED] = "refused",
-        [ATTEMPT_RETRY] = "retry",         [ATTEMPT_PERMANENT] = "permanent",
-        [ATTEMPT_GONE] = "gone",           [ATTEMPT_ABORTED] = "aborted",
-    };
-    assert(result >= ATTEMPT_DELIVERED && result <= ATTEMPT_ABORTED);
-    return NAMES[result];
-}
+#define NOT_RECORDED_WAIT_MS 60000
 
-/* Another process has the whole lane: none of it goes on here because this one has ended. */
-static void lost(const struct broker *broker, int64_t callback_id, int64_t lane)
+/* Another process has the whole lane: none of it goes on here because this one has ended. Should
+ * some of it be ours after all, it is found again. */
+static void lost(struct broker *broker, int64_t callback_id, int64_t lane)
 {
-    if (lane != 0)
+    if (lane != 0) {
         outbound_forget_lane(broker->outbound, lane);
+        outbox_again(broker, 0);
+    }
     outbound_forget(broker->outbound, callback_id);
 }
 
@@ -34,11 +28,14 @@ static void attempt_recorded(void *arg, int64_t callback_id, enum store_recorded
 
 static void end_recorded(void *arg, int64_t callback_id, enum store_recorded recorded, int64_t lane)
 {
-    const struct broker *broker = arg;
-    if (recorded == STORE_NOT_OURS)
+    struct broker *broker = arg;
+    if (recorded == STORE_NOT_OURS) {
         lost(broker, callback_id, lane);
-    else
-        outbound_recorded(broker->outbound, callback_id);
+        return;
+    }
+    outbound_recorded(broker->outbound, callback_id);
+    if (recorded == STORE_NOT_RECORDED)
+        outbox_again(broker, NOT_RECORDED_WAIT_MS); /* it is still owed on disk */
 }
 
 static void record(void *arg, const struct outbound_attempt *attempt)
@@ -137,16 +134,10 @@ static void request_arrived(const struct broker *broker, const struct outbound_c
 }
 
 static void settled(void *arg, const struct outbound_callback *callback, enum callback_fate fate,
-                    const char *message)
+                    const char *message UNUSED)
 {
     struct broker *broker = arg;
     bool arrived = fate == CALLBACK_DELIVERED || fate == CALLBACK_IMPLIED;
-    if (!arrived)
-        log_warning("callback_not_delivered", LOG_INT("callback", callback->callback_id),
-                    LOG_TEXT("kind", callback_kind_path(callback->kind)),
-                    LOG_INT("integrator", callback->integrator_id),
-                    LOG_INT("txn", callback->txn_id), LOG_TEXT("fate", callback_fate_name(fate)),
-                    LOG_TEXT("message", message));
     if (arrived && callback->kind == CALLBACK_REQUEST)
         request_arrived(broker, callback);
     if (arrived && callback->kind == CALLBACK_VEND)

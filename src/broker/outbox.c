@@ -253,7 +253,17 @@ void outbox_survey(struct broker *broker)
 {
     broker->outbox.surveying = true; /* until it is known which lanes have something */
     broker->outbox.survey_due = false;
+    broker->outbox.survey_ms = 0;
     store_callback_survey(broker->store, surveyed, broker);
+}
+
+void outbox_again(struct broker *broker, int64_t wait_ms)
+{
+    int64_t at_ms = clock_monotonic_ms() + wait_ms;
+    struct outbox *outbox = &broker->outbox;
+    if (!outbox->survey_due || at_ms < outbox->survey_ms)
+        outbox->survey_ms = at_ms;
+    outbox->survey_due = true;
 }
 
 static void lanes_claimed(void *arg, enum store_outcome outcome)
@@ -267,11 +277,12 @@ void outbox_dispossessed(struct broker *broker)
 {
     struct shelf *shelf, *next;
     outbound_forget_all(broker->outbound);
-    HASH_ITER (hh, broker->outbox.shelves, shelf, next) {
+    HASH_ITER (hh, broker->outbox.shelves, shelf, next)
         shelf->discard = shelf->reading;
-        shelf->more |= shelf->reading;
-    }
-    broker->outbox.surveying = broker->outbox.survey_due = broker->outbox.claim_due = broker->ready;
+    /* Also in the middle of the start: what its first pages brought is gone. */
+    broker->outbox.surveying = broker->outbox.survey_due = broker->outbox.claim_due =
+        broker->recovery_begun;
+    broker->outbox.survey_ms = 0;
 }
 
 /* --- Replays --- */
@@ -337,7 +348,9 @@ static void looked(void *arg, enum store_outcome outcome, const struct store_cal
             shelf_put(broker, key, row->callback_id - 1);
         return;
     }
-    if (outcome == STORE_APPLIED && !look->found) {
+    if (outcome != STORE_APPLIED) {
+        outbox_again(broker, 0);
+    } else if (!look->found) {
         outbound_forget(broker->outbound, look->callback_id);
         request_skipped(broker, look->callback_id);
     }
@@ -368,7 +381,7 @@ void outbox_sweep(struct broker *broker)
         return;
     if (outbox->claim_due)
         store_callback_claim(broker->store, NULL, lanes_claimed, broker);
-    if (outbox->survey_due)
+    if (outbox->survey_due && clock_monotonic_ms() >= outbox->survey_ms)
         outbox_survey(broker);
     if (!outbox->surveying)
         shelves_read(broker); /* during the start too: a page may have failed */

@@ -65,6 +65,8 @@ void outbox_survey(struct broker *broker);
 /* A callback of this lane, that of the machine's session, may be there: what is committed now for
  * it is left there too. */
 bool outbox_holds(const struct machine *machine, int64_t integrator_id, int64_t lane);
+/* Finds them again, not before `wait_ms` have passed: something of ours may be left there. */
+void outbox_again(struct broker *broker, int64_t wait_ms);
 /* It stays there for now: with those that follow it, it is read when outbound has room. */
 void outbox_left(struct machine *machine, int64_t integrator_id, int64_t lane, int64_t callback_id);
 /* Outbound has room again for this integrator's. */

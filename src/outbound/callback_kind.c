@@ -44,3 +44,15 @@ const char *callback_fate_name(enum callback_fate fate)
     assert((size_t)fate < ARRAY_SIZE(FATES));
     return FATES[fate];
 }
+
+static const char *const RESULTS[] = {
+    [ATTEMPT_DELIVERED] = "delivered", [ATTEMPT_REFUSED] = "refused", [ATTEMPT_RETRY] = "retry",
+    [ATTEMPT_PERMANENT] = "permanent", [ATTEMPT_GONE] = "gone",       [ATTEMPT_ABORTED] = "aborted",
+};
+static_assert(ARRAY_SIZE(RESULTS) == ATTEMPT_ABORTED + 1, "a name for every result");
+
+const char *attempt_result_name(enum attempt_result result)
+{
+    assert(result >= ATTEMPT_DELIVERED && result <= ATTEMPT_ABORTED);
+    return RESULTS[result];
+}

@@ -23,6 +23,18 @@ bool callback_kind_parse(const char *path, enum callback_kind *ret_kind);
 /* From the commit to giving up; 0: the transaction's payment deadline (/txn/request). */
 int64_t callback_lifetime_ms(enum callback_kind kind);
 
+/* How one attempt ended. */
+enum attempt_result {
+    ATTEMPT_DELIVERED = 1, /* 2xx, success not false */
+    ATTEMPT_REFUSED,       /* 2xx, success:false */
+    ATTEMPT_RETRY,         /* 408, 425, 429, 5xx, transport error */
+    ATTEMPT_PERMANENT,     /* other 4xx, 3xx */
+    ATTEMPT_GONE,          /* 410 */
+    ATTEMPT_ABORTED,       /* taken back while in flight */
+};
+/* "delivered" ...: the name in the database. */
+const char *attempt_result_name(enum attempt_result result);
+
 /* What becomes of the callback for good. */
 enum callback_fate {
     CALLBACK_PENDING = 0,

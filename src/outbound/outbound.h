@@ -46,16 +46,6 @@ struct outbound_callback {
     bool renames; /* /txn/request with new_txn_ref: never cancelled */
 };
 
-/* How one attempt ended. */
-enum attempt_result {
-    ATTEMPT_DELIVERED = 1, /* 2xx, success not false */
-    ATTEMPT_REFUSED,       /* 2xx, success:false */
-    ATTEMPT_RETRY,         /* 408, 425, 429, 5xx, transport error */
-    ATTEMPT_PERMANENT,     /* other 4xx, 3xx */
-    ATTEMPT_GONE,          /* 410 */
-    ATTEMPT_ABORTED,       /* taken back while in flight */
-};
-
 struct outbound_attempt {
     int64_t callback_id;
     int number;         /* from 1 */

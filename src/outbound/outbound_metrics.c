@@ -72,12 +72,6 @@ static const struct metric_def DEFS[FAMILY_COUNT] = {
                  .labels = {"integrator"}},
 };
 
-static const char *const RESULTS[] = {
-    [ATTEMPT_DELIVERED] = "delivered", [ATTEMPT_REFUSED] = "refused", [ATTEMPT_RETRY] = "retry",
-    [ATTEMPT_PERMANENT] = "permanent", [ATTEMPT_GONE] = "gone",       [ATTEMPT_ABORTED] = "aborted",
-};
-static_assert(ARRAY_SIZE(RESULTS) == ATTEMPT_ABORTED + 1, "a name for every result");
-
 void outbound_metrics_init(struct outbound_metrics *metrics, struct metrics *registry)
 {
     metrics->registry = registry;
@@ -100,7 +94,7 @@ void outbound_metrics_attempt(struct outbound_metrics *metrics, enum callback_ki
                               const struct outbound_attempt *attempt)
 {
     const char *path = callback_kind_path(kind);
-    const char *result = RESULTS[attempt->result];
+    const char *result = attempt_result_name(attempt->result);
     metric_add(metrics_cell(metrics->registry, &DEFS[ATTEMPTS], path, result), 1);
     metric_observe(metrics_cell(metrics->registry, &DEFS[ATTEMPT_SECONDS], path),
                    (double)attempt->total_us / 1e6);

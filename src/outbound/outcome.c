@@ -221,12 +221,6 @@ static void wake_others(struct outbound *outbound, struct target *target,
         dispatch_wake(outbound, target, WAKE_AWAY);
 }
 
-static void tell_gone(struct outbound *outbound, int64_t integrator_id)
-{
-    log_error("callback_endpoint_gone", LOG_INT("integrator", integrator_id));
-    outbound->handlers.gone(outbound->arg, integrator_id);
-}
-
 void outcome_of_attempt(void *arg, const struct attempt_end *end)
 {
     struct parcel *parcel = arg;
@@ -250,5 +244,5 @@ void outcome_of_attempt(void *arg, const struct attempt_end *end)
     if (plan.fate != CALLBACK_PENDING)
         conclude(parcel, plan.fate, message, message ? message : end->record.error);
     if (newly_held)
-        tell_gone(outbound, target->integrator_id);
+        outbound->handlers.gone(outbound->arg, target->integrator_id);
 }

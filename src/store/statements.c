@@ -48,6 +48,10 @@
     "     unix_ms(q.not_before), q.replays > 0"                                                    \
     " FROM (SELECT * FROM callback_queue q WHERE " which " AND NOT q.parked AND " MINE order ") q" \
     " JOIN callback c USING (callback_id, created_at) ORDER BY callback_id"
+/* This outcome of callback $3 is on disk: it is told again after a lost connection. */
+#define TOLD_BEFORE(number, started_ms)                                                            \
+    "EXISTS (SELECT FROM callback_attempt b WHERE b.callback_id = $3 AND b.number = " number       \
+    "   AND b.started_at = from_unix_ms(" started_ms "))"
 /* Of callback $3, whoever has it or has delivered it; 0: it has none, or a person took it out. */
 #define LANE_NOW                                                                                   \
     " coalesce((SELECT q.lane FROM callback_queue q WHERE q.callback_id = $3),"                    \
@@ -217,7 +221,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         " RETURNING unix_ms(clock_timestamp()), (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM callback_id_seq),"
         "     pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"},
     [STATEMENT_PEERS] = {"peers", ON_STEPS, false, "ii",
-        "SELECT instance_id, (extract(epoch FROM heartbeat_at) * 1000000)::bigint, name FROM gateway_instance WHERE instance_id <> $1"},
+        "SELECT instance_id, (extract(epoch FROM heartbeat_at) * 1000000)::bigint FROM gateway_instance WHERE instance_id <> $1"},
     /* $3 peer, $4 its heartbeat as it was seen a lease ago: unchanged, it is taken for dead. Its row is locked first, which
      * waits for a commit of its own, and the raised epoch shuts out every later one. Its heartbeat is moved, so
      * that of two who adopt at once only one finds it as it was. Without a new epoch since the last adoption it has written
@@ -415,12 +419,11 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
         "   FROM fence WHERE integrator_id = $3 AND held_at IS NULL RETURNING integrator_id)"
         " INSERT INTO callback_act (act, integrator_id, operator, reason) SELECT 'hold', integrator_id, 'vendgate', $4 FROM held"},
     /* $3 callback, $4 number, $5 started, $6 dns, $7 connect, $8 tls, $9 first byte, $10 total, $11 remote, $12 status, $13 result,
-     * $14 error, $15 answer, $16 fate. The row's key makes a repeat harmless, and a number that is counted
-     * already moves nothing: a person may have had it sent again since. A refused /txn/vend waits for a person. Who does not own
+     * $14 error, $15 answer, $16 fate. A repeat moves nothing: a person may have had it sent again since. A refused /txn/vend waits for a person. Who does not own
      * the callback any more has made an attempt, but decides nothing. */
     [STATEMENT_CALLBACK_ATTEMPT] = {"callback_attempt", ON_OUTCOMES, false, "iiiiiiiiiititttt",
         "WITH mine AS (SELECT callback_id, $16 IN ('pending', 'parked') OR $16 = 'refused' AND kind = '/txn/vend' AS stays"
-        "   FROM callback_queue q WHERE callback_id = $3 AND attempts < $4 AND " MINE " FOR UPDATE),"
+        "   FROM callback_queue q WHERE callback_id = $3 AND " MINE " AND NOT " TOLD_BEFORE("$4", "$5") " FOR UPDATE),"
         " attempt AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, dns_us, connect_us, tls_us,"
         "     first_byte_us, total_us, remote, http_status, result, error, answer, fate)"
         "   VALUES ($3, $4::integer, from_unix_ms($5), $1, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15,"
@@ -436,8 +439,7 @@ static const struct statement_info STATEMENTS[STATEMENT_COUNT] = {
     /* $3 callback, $4 now, $5 fate */
     [STATEMENT_CALLBACK_SETTLE] = {"callback_settle", ON_OUTCOMES, false, "iiiit",
         "WITH mine AS (SELECT callback_id FROM callback_queue q WHERE callback_id = $3 AND " MINE
-        "     AND NOT EXISTS (SELECT FROM callback_attempt a WHERE a.callback_id = $3 AND a.number = 0 AND a.started_at = from_unix_ms($4))"
-        "   FOR UPDATE),"
+        "     AND NOT " TOLD_BEFORE("0", "$4") " FOR UPDATE),"
         " fate AS (INSERT INTO callback_attempt (callback_id, number, started_at, instance_id, fate)"
         "   SELECT callback_id, 0, from_unix_ms($4), $1, $5 FROM mine ON CONFLICT DO NOTHING),"
         " kept AS (UPDATE callback_queue q SET parked = true, parked_at = now(), acknowledged_at = NULL, acknowledged_by = NULL"

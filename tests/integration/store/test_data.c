@@ -343,6 +343,47 @@ START_TEST(callbacks_are_owed_until_their_fate_is_known)
 }
 END_TEST
 
+/* A lost connection makes the last seconds' outcomes be told again; a person may have been quicker.
+ */
+START_TEST(an_outcome_that_is_told_again_does_not_undo_a_replay)
+{
+    owe_two();
+    ck_assert_int_eq(load_callbacks(0), 2);
+    struct store_callback_attempt told = attempt_of(callback_ids[0], 1, "delivered");
+    store_callback_attempt_save(world.store, &told, count_recorded, &world);
+    world_until(&world, outcomes_are_written);
+    ck_assert_int_eq(load_callbacks(0), 1);
+    admin(&world,
+          "INSERT INTO callback_queue (callback_id, created_at, owner_instance, owner_epoch,"
+          " integrator_id, lane, txn_id, kind, renames, attempts, not_before, replays)"
+          " SELECT callback_id, created_at, instance_id, epoch, integrator_id, 0, txn_id, kind, "
+          "renames, 1, now(), 1"
+          " FROM callback, gateway_instance WHERE callback_id = %ld AND name = '%s'",
+          told.callback_id, world.instance);
+    store_callback_attempt_save(world.store, &told, count_recorded, &world);
+    world_until(&world, outcomes_are_written);
+    ck_assert_int_eq(world.recorded[STORE_RECORDED], 2);
+    ck_assert_int_eq(admin(&world, "SELECT count(*) FROM callback_queue WHERE callback_id = %ld",
+                           told.callback_id),
+                     1);
+}
+END_TEST
+
+/* The process before this one may have counted an attempt after we had read the row. */
+START_TEST(an_outcome_counts_though_its_number_is_taken)
+{
+    owe_two();
+    ck_assert_int_eq(load_callbacks(0), 2);
+    admin(&world, "UPDATE callback_queue SET attempts = 5 WHERE callback_id = %ld",
+          callback_ids[0]);
+    struct store_callback_attempt told = attempt_of(callback_ids[0], 1, "delivered");
+    store_callback_attempt_save(world.store, &told, count_recorded, &world);
+    world_until(&world, outcomes_are_written);
+    ck_assert_int_eq(world.recorded[STORE_RECORDED], 1);
+    ck_assert_int_eq(load_callbacks(0), 1);
+}
+END_TEST
+
 START_TEST(a_parked_callback_stays_but_is_not_loaded)
 {
     owe_two();
@@ -502,6 +543,8 @@ TCase *data_tests(void)
     tcase_add_test(data, a_planogram_replaces_the_one_before);
     tcase_add_test(data, a_machine_is_loaded_with_its_live_credentials);
     tcase_add_test(data, callbacks_are_owed_until_their_fate_is_known);
+    tcase_add_test(data, an_outcome_that_is_told_again_does_not_undo_a_replay);
+    tcase_add_test(data, an_outcome_counts_though_its_number_is_taken);
     tcase_add_test(data, a_parked_callback_stays_but_is_not_loaded);
     tcase_add_test(data, outcomes_wait_while_the_database_is_away);
     tcase_add_test(data, people_are_loaded_as_they_are_now);

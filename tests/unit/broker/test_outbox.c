@@ -135,6 +135,24 @@ START_TEST(a_survey_that_fails_at_the_start_begins_it_again)
 }
 END_TEST
 
+START_TEST(a_start_that_is_dispossessed_reads_again_what_it_had_read)
+{
+    in_outbox(7, "/txn/vend");
+    start();
+    answer(STORE_APPLIED); /* whose callbacks there are */
+    played.store.dispossessed(played.broker);
+    ck_assert_int_eq(played.forgotten_all, 1);
+    answer(STORE_UNAVAILABLE); /* the page: the connection is new */
+    int callbacks = played.callbacks;
+    RUN_UNTIL(played.questions);
+    ck_assert(!broker_ready(played.broker));
+    answer_all();
+    ck_assert(broker_ready(played.broker));
+    ck_assert_int_eq(played.claims, 1);
+    ck_assert_int_eq(played.callbacks, callbacks + 1);
+}
+END_TEST
+
 /* --- no room --- */
 
 START_TEST(a_callback_that_outbound_has_no_room_for_is_read_from_disk_later)
@@ -253,11 +271,15 @@ START_TEST(a_callback_that_a_person_took_out_is_forgotten)
 }
 END_TEST
 
-START_TEST(a_look_that_fails_forgets_nothing)
+START_TEST(a_look_that_fails_forgets_nothing_and_is_made_up_for)
 {
     played.store.changed(played.broker, "callback", "12");
     answer(STORE_UNAVAILABLE);
     ck_assert_int_eq(played.forgotten, 0);
+    in_outbox(12, "/feed/alerts");
+    RUN_UNTIL(played.questions);
+    answer_all();
+    ck_assert_int_eq(played.submitted.callback_id, 12);
 }
 END_TEST
 
@@ -354,6 +376,8 @@ START_TEST(a_callback_that_is_no_longer_ours_is_forgotten)
     played.lane_elsewhere = 7; /* and with it what waits behind it */
     journal.settle(played.broker, 9, CALLBACK_EXPIRED);
     ck_assert_int_eq(played.forgotten_lane, 7);
+    RUN_UNTIL(played.questions); /* and what of it is ours after all is found again */
+    answer_all();
     journal.record(played.broker, &(struct outbound_attempt){.callback_id = 5,
                                                              .result = ATTEMPT_RETRY,
                                                              .fate = CALLBACK_PENDING});
@@ -385,6 +409,7 @@ static void add_a_start(Suite *suite)
     tcase_add_test(tests, a_survey_that_fails_at_the_start_begins_it_again);
     tcase_add_test(tests, a_customer_does_not_wait_for_others_callbacks_that_were_left_behind);
     tcase_add_test(tests, a_page_that_fails_at_the_start_is_read_again);
+    tcase_add_test(tests, a_start_that_is_dispossessed_reads_again_what_it_had_read);
     suite_add_tcase(suite, tests);
 }
 
@@ -405,7 +430,7 @@ static void add_people(Suite *suite)
     tcase_add_checked_fixture(tests, play_begin, play_end);
     tcase_add_test(tests, a_callback_that_a_person_touched_is_looked_at);
     tcase_add_test(tests, a_callback_that_a_person_took_out_is_forgotten);
-    tcase_add_test(tests, a_look_that_fails_forgets_nothing);
+    tcase_add_test(tests, a_look_that_fails_forgets_nothing_and_is_made_up_for);
     tcase_add_test(tests, a_purchase_whose_request_a_person_took_out_is_closed);
     tcase_add_test(tests, what_was_not_heard_of_while_nobody_listened_is_looked_for);
     tcase_add_test(tests, replays_are_read_when_a_person_orders_them);
